@@ -1,0 +1,372 @@
+"""The adversary: discriminator, optimiser, real rows and recent fakes, trained as records arrive.
+
+It is an object of its own, so that any number of environments can share one: cores given the same
+``adversary=`` feed one pool, one optimiser and one update counter.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from difflib import get_close_matches
+from os import PathLike
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from torch.nn import functional as F  # noqa: N812
+
+from rlsyn_env.discriminator import Discriminator, RecordFeatures, gradient_penalty
+from rlsyn_env.errors import ConfigError
+from rlsyn_env.tables.datasets import load_dataset
+from rlsyn_env.tables.encoder import RecordEncoder
+from rlsyn_env.tables.schema import TableSchema
+from rlsyn_env.tables.splits import split_rows
+from rlsyn_env.tables.training_data import prepare_schema
+
+Records = npt.NDArray[np.float32]
+_DIAGNOSTIC_ROWS = 1024  # rows of each kind that the diagnostics look at
+
+
+@dataclass(frozen=True)
+class AdversaryConfig:
+    """How the discriminator is built and trained.
+
+    Attributes:
+        hidden: widths of its hidden layers.
+        dropout: probability after each hidden layer while training.
+        instance_noise: standard deviation of Gaussian noise added to the features of real and
+            synthetic rows alike while training.
+        r1: weight of the R1 penalty on real rows (the loss adds half of it).
+        learning_rate: of Adam with betas (0.5, 0.9).
+        steps_per_update: gradient steps each time it trains.
+        batch_size: real rows and synthetic rows, each, of one gradient step.
+        co_train_every: finished records between two trainings, over all environments together.
+        pool_size: recent synthetic records that are kept.
+        pool_share: share of each synthetic batch drawn from the whole pool instead of from the
+            records finished since the last training (historical averaging).
+        logit_clip: logits are clipped to plus or minus this before they become rewards.
+    """
+
+    hidden: tuple[int, ...] = (256, 256)
+    dropout: float = 0.1
+    instance_noise: float = 0.0
+    r1: float = 0.5
+    learning_rate: float = 3e-4
+    steps_per_update: int = 16
+    batch_size: int = 256
+    co_train_every: int = 512
+    pool_size: int = 4096
+    pool_share: float = 0.25
+    logit_clip: float = 10.0
+
+    @classmethod
+    def from_mapping(cls, options: Mapping[str, Any] | None) -> AdversaryConfig:
+        """Build from a mapping such as YAML gives; ConfigError for unknown or impossible values."""
+        options = dict(options or {})
+        names = [f.name for f in fields(cls)]
+        for name in options:
+            if name not in names:
+                near = get_close_matches(name, names, n=3) or names
+                raise ConfigError(
+                    f"unknown adversary option '{name}'; did you mean {', '.join(near)}?"
+                )
+        if "hidden" in options:
+            options["hidden"] = tuple(int(width) for width in options["hidden"])
+        return cls(**options)
+
+    def __post_init__(self) -> None:
+        at_least = {
+            "dropout": 0, "instance_noise": 0, "r1": 0, "learning_rate": 0, "steps_per_update": 0,
+            "batch_size": 1, "co_train_every": 1, "pool_size": 1, "pool_share": 0, "logit_clip": 0,
+        }  # fmt: skip
+        for name, low in at_least.items():
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or value < low:
+                raise ConfigError(
+                    f"adversary option {name} must be a number >= {low}, got {value!r}"
+                )
+        for name in ("dropout", "pool_share"):
+            if not getattr(self, name) <= 1 or (name == "dropout" and self.dropout == 1):
+                raise ConfigError(f"adversary option {name} must be below 1, got {self.dropout!r}")
+        if any(width < 1 for width in self.hidden):
+            raise ConfigError(f"adversary option hidden needs positive widths, got {self.hidden!r}")
+
+
+class Adversary:
+    """A discriminator that trains on the records it is shown, and scores them.
+
+    Args:
+        encoder: fitted on training rows; d features.
+        train: rows the discriminator learns as real.
+        validation: rows it never trains on, for the overfit gap; may be None or empty.
+        config: see :class:`AdversaryConfig`.
+        seed: of its weights, its minibatches and its dropout; independent of every other seed.
+        device: torch device.
+
+    Real rows stay in memory only: :meth:`state_dict` holds the network, the optimiser, the pool of
+    synthetic records, counters and random states.
+    """
+
+    def __init__(
+        self,
+        encoder: RecordEncoder,
+        train: pd.DataFrame,
+        validation: pd.DataFrame | None = None,
+        *,
+        config: AdversaryConfig | None = None,
+        seed: int = 0,
+        device: str | torch.device = "cpu",
+    ) -> None:
+        self.encoder = encoder
+        self.config = config or AdversaryConfig()
+        self.seed = seed
+        self.device = torch.device(device)
+        self.updates = 0
+        self.records_seen = 0
+        self.diagnostics: dict[str, float] = {}
+        self._rng = np.random.default_rng(seed)
+        self._torch_rng = torch.Generator(self.device).manual_seed(seed)
+        self._featurise = RecordFeatures(encoder).to(self.device)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self._network = Discriminator(
+                self._featurise.n_features,
+                self.config.hidden,
+                self.config.dropout,
+                self._torch_rng,
+            ).to(self.device)
+        self._optimizer = torch.optim.Adam(
+            self._network.parameters(), lr=self.config.learning_rate, betas=(0.5, 0.9)
+        )
+        self._real = self._features(encoder.encode(train, self._rng))
+        self._validation: torch.Tensor | None = None
+        if validation is not None and len(validation):
+            self._validation = self._features(encoder.encode(validation, self._rng))
+        self._pool = np.zeros((self.config.pool_size, encoder.n_features), dtype=np.float32)
+        self._pool_filled = 0
+        self._pool_next = 0
+        self._pending: list[Records] = []
+        self._network.eval()
+
+    @classmethod
+    def from_dataset(
+        cls,
+        dataset: str | PathLike[str] | pd.DataFrame,
+        *,
+        target: str | None = None,
+        group: str | None = None,
+        schema: TableSchema | str | PathLike[str] | None = None,
+        drop: Sequence[str] = (),
+        validation_size: float = 0.15,
+        config: AdversaryConfig | Mapping[str, Any] | None = None,
+        seed: int = 0,
+        device: str | torch.device = "cpu",
+    ) -> Adversary:
+        """Load a table, fit the encoder on its training part and build the adversary.
+
+        Args:
+            dataset: an embedded name, a path to CSV or Parquet, or a DataFrame.
+            target: column that the validation split is stratified by; default: the dataset's own.
+            group: column whose groups are never split between training and validation.
+            schema: a TableSchema or the path of one; inferred when None.
+            drop: columns to leave out.
+            validation_size: share of rows kept from the discriminator, in [0, 1).
+            config: AdversaryConfig or a mapping of its fields.
+            seed: also of the split.
+            device: torch device.
+
+        Raises:
+            TableError, SchemaError, ConfigError: with the remedy.
+        """
+        loaded = load_dataset(dataset)
+        table_schema = prepare_schema(loaded, target=target, group=group, schema=schema, drop=drop)
+        rows = split_rows(
+            loaded.table,
+            test_size=0.0,
+            validation_size=validation_size,
+            seed=seed,
+            target=table_schema.target,
+            group=table_schema.group,
+        )
+        train = loaded.table.iloc[rows.train]
+        if not isinstance(config, AdversaryConfig):
+            config = AdversaryConfig.from_mapping(config)
+        return cls(
+            RecordEncoder.fit(train, table_schema),
+            train,
+            loaded.table.iloc[rows.validation],
+            config=config,
+            seed=seed,
+            device=device,
+        )
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Adversary:
+        """Return self: Gymnasium deep-copies arguments into specs, and it must be shared."""
+        return self
+
+    @property
+    def n_train(self) -> int:
+        """Number of real rows it trains on."""
+        return len(self._real)
+
+    def logits(self, records: Records) -> npt.NDArray[np.float32]:
+        """Score records in eval mode (no dropout, no noise).
+
+        Args:
+            records: ``(n, d)`` float32 in [0, 1].
+
+        Returns:
+            ``(n,)`` float32 logits, positive for real, not clipped.
+        """
+        with torch.no_grad():
+            scores: npt.NDArray[np.float32] = self._network(self._features(records)).cpu().numpy()
+        return scores
+
+    def observe(self, records: Records) -> bool:
+        """Take in finished records, and train once ``co_train_every`` of them have come.
+
+        Args:
+            records: ``(n, d)`` float32 in [0, 1]; copied.
+
+        Returns:
+            Whether it trained.
+        """
+        self._pending.append(np.array(records, dtype=np.float32))
+        self.records_seen += len(records)
+        if sum(len(p) for p in self._pending) < self.config.co_train_every:
+            return False
+        fresh = np.concatenate(self._pending)
+        self._pending = []
+        self._train(fresh)
+        return True
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that changes while training: tensors, arrays and plain values; no real row."""
+        return {
+            "config": json.dumps(asdict(self.config)),
+            "network": self._network.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "rng": json.dumps(self._rng.bit_generator.state),
+            "torch_rng": self._torch_rng.get_state(),
+            "updates": self.updates,
+            "records_seen": self.records_seen,
+            "diagnostics": dict(self.diagnostics),
+            "pool": torch.from_numpy(self._pool[: self._pool_filled].copy()),
+            "pool_next": self._pool_next,
+            "pending": torch.from_numpy(
+                np.concatenate([np.zeros((0, self._pool.shape[1]), np.float32), *self._pending])
+            ),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state_dict` gave, into an adversary built from the same table.
+
+        Raises:
+            ConfigError: when it was built with other options.
+        """
+        if json.loads(state["config"]) != json.loads(json.dumps(asdict(self.config))):
+            raise ConfigError(
+                f"the saved adversary has options {state['config']}, this one "
+                f"{json.dumps(asdict(self.config))}: build it with the saved options"
+            )
+        self._network.load_state_dict(state["network"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._rng.bit_generator.state = json.loads(state["rng"])
+        self._torch_rng.set_state(state["torch_rng"])
+        self.updates = int(state["updates"])
+        self.records_seen = int(state["records_seen"])
+        self.diagnostics = dict(state["diagnostics"])
+        pool = state["pool"].numpy()
+        self._pool[: len(pool)] = pool
+        self._pool_filled = len(pool)
+        self._pool_next = int(state["pool_next"])
+        pending = state["pending"].numpy()
+        self._pending = [pending.copy()] if len(pending) else []
+
+    def _features(self, records: Records) -> torch.Tensor:
+        features: torch.Tensor = self._featurise(torch.as_tensor(records, device=self.device))
+        return features
+
+    def _train(self, fresh: Records) -> None:
+        config = self.config
+        self._remember(fresh)
+        fresh_features = self._features(fresh)
+        pool_features = self._features(self._pool[: self._pool_filled])
+        n_pool = round(config.pool_share * config.batch_size)
+        self._network.train()
+        losses = []
+        for _ in range(config.steps_per_update):
+            fake = torch.cat(
+                [
+                    self._draw(fresh_features, config.batch_size - n_pool),
+                    self._draw(pool_features, n_pool),
+                ]
+            )
+            losses.append(self._step(self._draw(self._real, config.batch_size), fake))
+        self._network.eval()
+        self.updates += 1
+        self._diagnose(fresh_features, float(np.mean(losses)) if losses else 0.0)
+
+    def _step(self, real: torch.Tensor, fake: torch.Tensor) -> float:
+        """One logistic-loss step with R1 on the real rows; returns the loss without the penalty."""
+        config = self.config
+        if config.instance_noise:
+            real = real + config.instance_noise * self._normal_like(real)
+            fake = fake + config.instance_noise * self._normal_like(fake)
+        if config.r1:
+            real = real.detach().requires_grad_(True)
+        logits = self._network(torch.cat([real, fake]))
+        real_logits, fake_logits = logits[: len(real)], logits[len(real) :]
+        loss = F.softplus(-real_logits).mean() + F.softplus(fake_logits).mean()
+        total = loss
+        if config.r1:
+            total = loss + 0.5 * config.r1 * gradient_penalty(real_logits, real)
+        self._optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        self._optimizer.step()
+        return float(loss.detach())
+
+    def _normal_like(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.empty_like(x).normal_(generator=self._torch_rng)
+
+    def _draw(self, features: torch.Tensor, n: int) -> torch.Tensor:
+        rows = torch.as_tensor(self._rng.integers(0, len(features), n), device=self.device)
+        return features[rows]
+
+    def _remember(self, records: Records) -> None:
+        """Put records into the ring of recent fakes, the newest over the oldest."""
+        records = records[-len(self._pool) :]
+        places = (self._pool_next + np.arange(len(records))) % len(self._pool)
+        self._pool[places] = records
+        self._pool_next = int((self._pool_next + len(records)) % len(self._pool))
+        self._pool_filled = min(len(self._pool), self._pool_filled + len(records))
+
+    def _diagnose(self, fake: torch.Tensor, loss: float) -> None:
+        """Eval-mode figures on up to 1,024 rows of each kind.
+
+        ``overfit_gap`` is the mean logit on training rows minus that on validation rows, 0 without
+        validation rows; it is what a memorising discriminator shows first.
+        """
+        with torch.no_grad():
+            real_logits = self._network(self._real[:_DIAGNOSTIC_ROWS])
+            fake_logits = self._network(fake[:_DIAGNOSTIC_ROWS])
+            logits = torch.cat([real_logits, fake_logits])
+            gap = 0.0
+            if self._validation is not None:
+                held_out = self._network(self._validation[:_DIAGNOSTIC_ROWS])
+                gap = float(real_logits.mean() - held_out.mean())
+            probability = torch.sigmoid(logits)
+            entropy = F.binary_cross_entropy_with_logits(logits, probability)
+        self.diagnostics = {
+            "loss": loss,
+            "accuracy_real": float((real_logits > 0).float().mean()),
+            "accuracy_fake": float((fake_logits <= 0).float().mean()),
+            "entropy": float(entropy),
+            "logit_real": float(real_logits.mean()),
+            "logit_fake": float(fake_logits.mean()),
+            "overfit_gap": gap,
+        }

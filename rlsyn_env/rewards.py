@@ -1,0 +1,133 @@
+"""Reward terms: what a finished record is worth, as small objects that the environment sums.
+
+A term need not be differentiable: that is the point of generating records by reinforcement
+learning. A user adds one by :func:`register_reward_term`, or passes an object.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import expit, log_expit
+
+from rlsyn_env.adversary import Adversary
+from rlsyn_env.errors import ConfigError
+
+Records: TypeAlias = npt.NDArray[np.float32]
+Rewards: TypeAlias = npt.NDArray[np.float32]
+
+
+class RewardTerm(ABC):
+    """One summand of the episode-end reward.
+
+    Attributes:
+        name: under which it is reported, ``reward/<name>`` in TensorBoard.
+        weight: it is multiplied by this in the sum.
+    """
+
+    name: str
+    weight: float = 1.0
+
+    def observe(self, records: Records) -> None:  # noqa: B027 - most terms learn nothing
+        """Learn from finished records ``(n, d)`` in [0, 1]; not called with ``co_train=False``."""
+
+    @abstractmethod
+    def __call__(self, records: Records) -> Rewards:
+        """Score finished records ``(n, d)`` in [0, 1]; returns ``(n,)`` float32, unweighted."""
+
+
+def _softplus(logits: Rewards) -> Rewards:
+    return -log_expit(-logits)
+
+
+#: Reward forms: functions of the discriminator's clipped logit. ``sigmoid`` is the paper's
+#: (arXiv 2512.21395), ``logsigmoid`` and ``softplus`` those of GAIL's two conventions.
+REWARD_FORMS: Mapping[str, Callable[[Rewards], Rewards]] = {
+    "logit": lambda logits: logits,
+    "softplus": _softplus,
+    "logsigmoid": log_expit,
+    "sigmoid": expit,
+}
+
+
+class AdversarialReward(RewardTerm):
+    """A form of the co-trained discriminator's logit.
+
+    Args:
+        adversary: shared by every environment that plays against it.
+        form: one of :data:`REWARD_FORMS`.
+    """
+
+    name = "adversarial"
+
+    def __init__(self, adversary: Adversary, form: str = "logit") -> None:
+        if form not in REWARD_FORMS:
+            raise ConfigError(f"unknown reward '{form}'; choose one of {', '.join(REWARD_FORMS)}")
+        self.adversary = adversary
+        self.form = form
+
+    def observe(self, records: Records) -> None:
+        """Show the records to the adversary, which trains when enough have come."""
+        self.adversary.observe(records)
+
+    def __call__(self, records: Records) -> Rewards:
+        """Score records ``(n, d)`` with the discriminator as it is now."""
+        clip = self.adversary.config.logit_clip
+        logits = np.clip(self.adversary.logits(records), -clip, clip)
+        return np.asarray(REWARD_FORMS[self.form](logits), dtype=np.float32)
+
+
+RewardTermFactory: TypeAlias = Callable[[Adversary], RewardTerm]
+#: Terms that can be asked for by name, beside ``adversarial``, which is always there.
+REWARD_TERMS: dict[str, RewardTermFactory] = {}
+
+
+def register_reward_term(name: str, factory: RewardTermFactory) -> None:
+    """Make a term available by name.
+
+    Args:
+        name: must not be taken.
+        factory: called with the adversary (its ``encoder`` decodes records into a table).
+
+    Raises:
+        ConfigError: when the name is taken.
+    """
+    if name in REWARD_TERMS or name == AdversarialReward.name:
+        raise ConfigError(f"reward term '{name}' is already registered; choose another name")
+    REWARD_TERMS[name] = factory
+
+
+def make_reward_terms(
+    adversary: Adversary,
+    form: str = "logit",
+    extra: Mapping[str, float] | Sequence[RewardTerm] = (),
+) -> tuple[RewardTerm, ...]:
+    """The adversarial term and whatever else was asked for.
+
+    Args:
+        adversary: of the adversarial term.
+        form: of the adversarial term, one of :data:`REWARD_FORMS`.
+        extra: weights of registered terms by name, or terms.
+
+    Raises:
+        ConfigError: for an unknown form or term, or two terms of one name.
+    """
+    terms: list[RewardTerm] = [AdversarialReward(adversary, form)]
+    if isinstance(extra, Mapping):
+        for name, weight in extra.items():
+            if name not in REWARD_TERMS:
+                known = ", ".join(REWARD_TERMS) or "none is registered"
+                raise ConfigError(f"unknown reward term '{name}'; known terms: {known}")
+            term = REWARD_TERMS[name](adversary)
+            term.weight = float(weight)
+            terms.append(term)
+    else:
+        terms.extend(extra)
+    names = [term.name for term in terms]
+    if len(set(names)) < len(names):
+        raise ConfigError(f"two reward terms share a name: {', '.join(names)}")
+    return tuple(terms)
