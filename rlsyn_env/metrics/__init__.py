@@ -1,0 +1,20 @@
+"""Judging a synthetic table on held-out rows: fidelity, utility, and attacks on the training rows.
+
+:func:`evaluate` gives the whole report; :func:`column_shapes` and :func:`pair_trends` are the fast
+figures to watch during training.
+"""
+
+from rlsyn_env.metrics.column_shapes import column_shape_table, column_shapes
+from rlsyn_env.metrics.evaluation import evaluate
+from rlsyn_env.metrics.pair_trends import pair_trend_table, pair_trends
+from rlsyn_env.metrics.report import Metric, Report
+
+__all__ = [
+    "Metric",
+    "Report",
+    "column_shape_table",
+    "column_shapes",
+    "evaluate",
+    "pair_trend_table",
+    "pair_trends",
+]

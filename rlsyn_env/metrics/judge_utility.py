@@ -1,0 +1,195 @@
+"""Utility figures of an evaluation, with intervals and references."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from rlsyn_env.metrics.bootstrap import percentile_interval, resample_counts, stream
+from rlsyn_env.metrics.design_matrix import DesignMatrix
+from rlsyn_env.metrics.report import Metric
+from rlsyn_env.metrics.rows import MAX_FIDELITY_ROWS, MAX_FOREST_ROWS, JudgedRows
+from rlsyn_env.metrics.utility import (
+    UtilityScores,
+    classification_utility,
+    regression_utility,
+    utility_ratio,
+)
+
+
+def judge_utility(
+    rows: JudgedRows, target: str, *, classes: bool, n_bootstrap: int, n_jobs: int
+) -> tuple[dict[str, Metric], list[str]]:
+    """Return s2r, r2r and s2r_over_r2r, and notices.
+
+    All models are scored on the same test rows, those whose target is missing left out. With
+    ``classes`` the target is predicted as classes even where it is a column of (few) numbers.
+    """
+    is_r2 = not classes
+    test = rows.cut(rows.test, MAX_FIDELITY_ROWS, "fidelity test")
+    known = ~_missing(test.columns[target])
+    notices = []
+    if not known.all():
+        notices.append(f"{int((~known).sum())} test rows without a target are not scored")
+        test = test.take(np.flatnonzero(known))
+    if len(np.unique(test.columns[target])) < 2:
+        notices.append("the target does not vary among the test rows: no utility can be measured")
+        return _metrics(None, None, None, np.zeros((0, 0)), is_r2), notices
+
+    size = min(rows.fidelity_size, MAX_FOREST_ROWS)
+    trained_on = {
+        "synthetic": rows.cut(rows.synthetic, size, "fidelity synthetic"),
+        "train": rows.cut(rows.train, MAX_FOREST_ROWS, "utility train"),
+        "independent": rows.cut(rows.independent, size, "fidelity independent"),
+    }
+    design = DesignMatrix(rows.features, trained_on["train"], (test, *trained_on.values()))
+    scored = design.transform(test, without=target)
+    seed = int(stream(rows.seed, "utility").integers(2**31))
+    fit = regression_utility if is_r2 else classification_utility
+    targets = {name: table.columns[target] for name, table in trained_on.items()}
+    targets["test"] = test.columns[target]
+    if classes:
+        targets = _class_codes(targets)
+
+    def run(name: str) -> UtilityScores:
+        return fit(
+            design.transform(trained_on[name], without=target),
+            targets[name],
+            scored,
+            targets["test"],
+            seed=seed,
+            n_jobs=n_jobs,
+        )
+
+    results = {name: run(name) for name in trained_on}
+    counts = resample_counts(
+        stream(rows.seed, "utility resamples"),
+        n_bootstrap,
+        test.n_rows,
+        groups=test.groups,
+        # Without groups every class keeps its size; groups are drawn whole, whatever they hold.
+        strata=None if is_r2 or test.groups is not None else targets["test"],
+    )
+    metrics = _metrics(
+        results["synthetic"], results["train"], results["independent"], counts, is_r2
+    )
+    return metrics, notices
+
+
+def _missing(values: np.ndarray) -> np.ndarray:
+    return np.isnan(values) if values.dtype.kind == "f" else values < 0
+
+
+def _class_codes(targets: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return int64 class codes, -1 for missing, the same in every table.
+
+    Levels are codes already. Numbers are rounded first: a generator that was not told that the
+    target is whole has not invented a thousand classes.
+    """
+    rounded = {}
+    for name, values in targets.items():
+        if values.dtype.kind != "f":
+            return dict(targets)
+        rounded[name] = np.round(values)
+    together = np.concatenate(list(rounded.values()))
+    classes = np.unique(together[~np.isnan(together)])
+    return {
+        name: np.where(np.isnan(values), -1, np.searchsorted(classes, values))
+        for name, values in rounded.items()
+    }
+
+
+def _metrics(
+    synthetic: UtilityScores | None,
+    train: UtilityScores | None,
+    independent: UtilityScores | None,
+    counts: np.ndarray,
+    is_r2: bool,
+) -> dict[str, Metric]:
+    """Build the three figures; all undefined where no row could be scored (None)."""
+    score = "R2" if is_r2 else "AUROC"
+    models = (
+        "ridge regression and random forest" if is_r2 else ("logistic regression and random forest")
+    )
+    s2r, r2r, floor = _value(synthetic), _value(train), _value(independent)
+    ratios = {
+        name: float(utility_ratio(np.array([v]), np.array([r2r]), is_r2=is_r2)[0])
+        for name, v in (("value", s2r), ("real", r2r), ("independent", floor))
+    }
+    ratio_low = ratio_high = None
+    if synthetic is not None and train is not None:
+        ratio_low, ratio_high = percentile_interval(
+            utility_ratio(synthetic.score(counts), train.score(counts), is_r2=is_r2)
+        )
+    s2r_low, s2r_high = _interval(synthetic, counts)
+    r2r_low, r2r_high = _interval(train, counts)
+    return {
+        "s2r": Metric(
+            family="utility",
+            value=s2r,
+            low=s2r_low,
+            high=s2r_high,
+            ideal=1.0,
+            direction="higher",
+            reference={"real": r2r, "independent": floor, "copy": r2r},
+            description=(
+                f"Mean {score} on held-out real rows of {models} trained on synthetic rows."
+            ),
+            note="" if synthetic is None else synthetic.note,
+            extra=_by_model(synthetic),
+        ),
+        "r2r": Metric(
+            family="utility",
+            value=r2r,
+            low=r2r_low,
+            high=r2r_high,
+            ideal=1.0,
+            direction="higher",
+            reference={"real": r2r, "independent": None, "copy": None},
+            description=(
+                f"Mean {score} on the same held-out rows of the same models trained on the real "
+                "training rows; it does not depend on the synthetic table."
+            ),
+            note="" if train is None else train.note,
+            extra=_by_model(train),
+        ),
+        "s2r_over_r2r": Metric(
+            family="utility",
+            value=ratios["value"],
+            low=ratio_low,
+            high=ratio_high,
+            ideal=1.0,
+            direction="higher",
+            reference={
+                "real": ratios["real"],
+                "independent": ratios["independent"],
+                "copy": ratios["real"],
+            },
+            description=(
+                "Share of the real rows' predictive value that the synthetic rows keep (S2R / "
+                "R2R)" + ("; a negative S2R counts as 0." if is_r2 else ".")
+            ),
+            note=(
+                "R2R is too low for a ratio to mean anything"
+                if is_r2 and train is not None and not np.isfinite(ratios["value"])
+                else ""
+            ),
+        ),
+    }
+
+
+def _value(scores: UtilityScores | None) -> float:
+    return float("nan") if scores is None else float(scores.score()[0])
+
+
+def _interval(
+    scores: UtilityScores | None, counts: np.ndarray
+) -> tuple[float | None, float | None]:
+    return (None, None) if scores is None else percentile_interval(scores.score(counts))
+
+
+def _by_model(scores: UtilityScores | None) -> dict[str, float | None]:
+    if scores is None:
+        return {}
+    return {name: float(values[0]) for name, values in scores.by_model().items()}
