@@ -1,0 +1,1 @@
+"""Tables: schema, encoder, splits, reading and writing, datasets."""

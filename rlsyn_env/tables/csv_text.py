@@ -1,0 +1,161 @@
+"""CSV text to a table: separators, missing marks, dates, leading zeros, ragged rows."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import re
+import zlib
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from rlsyn_env.errors import TableError
+from rlsyn_env.tables.column_values import is_text
+from rlsyn_env.tables.table_check import check_duplicates
+
+MISSING_MARKS = frozenset(
+    {"NA", "N/A", "n/a", "#N/A", "NaN", "nan", "null", "NULL", "None", "?", ".", "-"}
+)
+"""Text that means missing in a column whose every other value is a number or a date."""
+
+# Floats must read as they were written; from pandas 3.1 on that is the default.
+_PANDAS = tuple(int(part) for part in pd.__version__.split(".")[:2])
+_EXACT_FLOATS: dict[str, Any] = {} if _PANDAS >= (3, 1) else {"float_precision": "round_trip"}
+
+_SEPARATORS = ",;\t|"
+_LEADING_ZERO = re.compile(rb'(?:^|[,;\t|"\n])-?0\d')
+_LEADING_ZERO_CELL = re.compile(r"-?0\d+")
+_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?")
+
+
+def read_csv(path: Path, *, gzipped: bool = False) -> pd.DataFrame:
+    """Read a CSV file with a header line (UTF-8; comma, semicolon, tab or bar).
+
+    Empty cells are missing; "NA", "None", "?" and the like are missing only in a column whose other
+    values are all numbers or dates, and real levels elsewhere. ISO dates become datetime64. Whole
+    numbers with leading zeros (codes) stay text.
+
+    Raises TableError naming the line when the file is no such table.
+    """
+    data = _read_bytes(path, gzipped=gzipped)
+    if b"\0" in data:
+        raise TableError(f"{path} is not a CSV or Parquet file (it holds binary data)")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise TableError(
+            f"{path}, line {line}: not UTF-8 text; save the table as CSV UTF-8"
+        ) from error
+    if not text.strip():
+        raise TableError(f"{path} is empty")
+    separator = _find_separator(text)
+    names = _check_lines(text, separator, path)
+    table = _parse(text, separator, names, path)
+    if _LEADING_ZERO.search(data):
+        table = _keep_codes(table, text, separator, path)
+    return pd.DataFrame({name: _interpret(table[name]) for name in table.columns})
+
+
+def _read_bytes(path: Path, *, gzipped: bool) -> bytes:
+    try:
+        return gzip.decompress(path.read_bytes()) if gzipped else path.read_bytes()
+    except (OSError, EOFError, zlib.error) as error:
+        raise TableError(f"cannot read {path}: {error}") from error
+
+
+def _find_separator(text: str) -> str:
+    header = text.lstrip("\r\n").split("\n", 1)[0]
+    return max(_SEPARATORS, key=header.count) if any(s in header for s in _SEPARATORS) else ","
+
+
+def _check_lines(text: str, separator: str, path: Path) -> list[str]:
+    """Return the column names; TableError for duplicate names and lines of unequal length."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    names: list[str] = []
+    try:
+        for fields in reader:
+            if not fields:
+                continue
+            if not names:
+                names = fields
+                check_duplicates([name for name in names if name], str(path))
+            elif len(fields) != len(names):
+                raise TableError(
+                    f"{path}, line {reader.line_num}: {len(fields)} fields, but the header has "
+                    f"{len(names)}; it is not a CSV table, or a value holds an unquoted "
+                    f"{separator!r}"
+                )
+    except csv.Error as error:
+        raise TableError(f"{path}, line {reader.line_num}: not a CSV table ({error})") from error
+    return names
+
+
+def _parse(text: str, separator: str, names: list[str], path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(
+            io.StringIO(text, newline=""),
+            sep=separator,
+            keep_default_na=False,
+            na_values=[""],
+            index_col=False,
+            low_memory=False,
+            skip_blank_lines=len(names) > 1,
+            **_EXACT_FLOATS,
+        )
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
+        raise TableError(f"{path} is not a CSV table: {error}") from error
+
+
+def _keep_codes(table: pd.DataFrame, text: str, separator: str, path: Path) -> pd.DataFrame:
+    """Give whole-number columns with leading zeros (007) back as text."""
+    candidates = [name for name in table.columns if not is_text(table[name])]
+    if not candidates:
+        return table
+    raw = pd.read_csv(
+        io.StringIO(text, newline=""),
+        sep=separator,
+        keep_default_na=False,
+        na_values=[""],
+        index_col=False,
+        dtype=str,
+        skip_blank_lines=table.shape[1] > 1,
+    )
+    for name in candidates:
+        values = raw[name].dropna()
+        if values.str.fullmatch(_LEADING_ZERO_CELL).any():
+            table[name] = raw[name]
+    return table
+
+
+def _interpret(series: pd.Series) -> pd.Series:
+    """Turn text into numbers or dates where every value that is not a missing mark is one."""
+    if not is_text(series):
+        return series
+    values = series.dropna()
+    distinct = list(values.unique())
+    if distinct and all(isinstance(value, bool) for value in distinct):
+        return series.astype("boolean")
+    texts = [str(value) for value in distinct]
+    marks = [value for value in texts if value.strip() in MISSING_MARKS]
+    others = [value for value in texts if value.strip() not in MISSING_MARKS]
+    if not others:
+        return series
+    if marks and not any(_LEADING_ZERO_CELL.fullmatch(value) for value in others):
+        numbers = pd.to_numeric(pd.Series(others, dtype=object), errors="coerce")
+        if numbers.notna().all():
+            return pd.to_numeric(series.mask(series.isin(marks)))
+    if all(_ISO_DATE.fullmatch(value.strip()) for value in others):
+        stamps = series.mask(series.isin(marks)) if marks else series
+        try:
+            return pd.to_datetime(stamps, format="ISO8601", utc=_has_zone(others))
+        except ValueError:
+            return series
+    return series
+
+
+def _has_zone(values: list[str]) -> bool:
+    return any(re.search(r"(Z|[+-]\d{2}:?\d{2})$", value[10:]) for value in values)
