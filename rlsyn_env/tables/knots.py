@@ -38,9 +38,9 @@ def knots_at(
 
 
 def readable(low: float, high: float, step: float) -> tuple[float, float]:
-    """Round ends to a few more digits than the column has."""
-    unit = step / 1000 if step else 10.0 ** np.floor(np.log10(max(high - low, 1e-300)) - 6)
-    if not 0 < unit < np.inf or max(abs(high), abs(low)) / unit >= 2**52:
+    """Round the ends of a column on a grid to three digits more than its values have."""
+    unit = step / 1000
+    if unit == 0 or max(abs(high), abs(low)) / unit >= 2**52:
         return low, high
     low, high = (float(value) for value in to_grid(np.array([low, high]), unit))
     return low, high

@@ -1,8 +1,8 @@
 """Point masses and smoothed quantiles of one ordered column.
 
-Every stored number is a value held by several rows (a point mass) or an average of at least three
-neighbouring order statistics, so that no row's own value of a continuous column is kept
-(design, section 1).
+Stored are values that several rows share (point masses), averages of at least three neighbouring
+order statistics, and the two sides of shared values; from 128 rows on no average leans on a single
+row (design, section 1). Below that :mod:`rlsyn_env.tables.small_samples` keeps closer to the rows.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
 """Continuous pieces of columns with fewer than 128 rows.
 
 A plain average of three neighbours moves such a marginal by more than a row. Here the middle one
-weighs three quarters or more and the nearer neighbour more than the further one, so that a knot
-stays within a quarter of the way to the nearer neighbour and still equals no row.
+weighs about two thirds, so that a knot lies a quarter of the way or a little more from its row to
+the nearer neighbour; an open end averages the two outer rows; and a value that two rows share has a
+knot on both its sides. Accurate marginals of so few rows leave little to hide: a saved encoder of
+a small table reveals nearly where its rows lie, though none of their values.
 """
 
 from __future__ import annotations
@@ -49,15 +51,18 @@ def _open_end(rows: FloatArray, around: FloatArray, step: float) -> float:
     gap = around[1] - around[0]
     if len(rows) > 1 and rows[0] == rows[1]:
         return float(rows[0] - gap - step)  # the side of the shared value is nearer, and wins
-    return float(around[0] + 2 / 3 * gap - step / 2)
+    return float(around[0] + gap / 2 - step / 2)
 
 
 def _weighted_means(around: FloatArray) -> FloatArray:
-    """Average each inner point with its two neighbours, the nearer one weighing more."""
+    """Average each inner point with its two neighbours, 0.3 for the nearer and at most 0.05 for the
+    further one: the mean always lies 0.25 to 0.3 of the way to the nearer neighbour.
+    """
     below, above = np.diff(around)[:-1], np.diff(around)[1:]
-    largest = np.maximum(below, above)
-    left, right = below / largest, above / largest  # scaled: squares must not overflow
-    weight_below = right**2 / (4 * (left**2 + right**2))
-    weight_above = left**2 / (4 * (left**2 + right**2))
+    ratio = np.minimum(below, above) / np.maximum(below, above)
+    is_below = below <= above
+    far = 0.05 * ratio**2
+    weight_below = np.where(is_below, 0.3, far)
+    weight_above = np.where(is_below, far, 0.3)
     middle = 1 - weight_below - weight_above
     return weight_below * around[:-2] + middle * around[1:-1] + weight_above * around[2:]

@@ -176,6 +176,26 @@ def test_exact_support_generates_training_values_only(case):
     assert encoder.decode(u)["x"].isin(table["x"]).all()
 
 
+@pytest.mark.parametrize("n", [30, 31, 64, 127, 128, 300])
+def test_heavy_tails_do_not_lose_the_small_values(n):
+    rng = np.random.default_rng(n)
+    table = pd.DataFrame({"x": np.append(rng.lognormal(0, 1, n - 3), [1e7, 2e7, 5e7])})
+    u = rng.random((20_000, 1), dtype=np.float32)
+    drawn = RecordEncoder.fit(table).decode(u)["x"]
+    assert ks_2samp(table["x"], drawn).statistic < (0.03 if n >= 200 else 1 / n + 0.02)
+
+
+@pytest.mark.parametrize("shape", ["normal", "lognormal", "two_lumps"])
+def test_knots_of_small_tables_keep_away_from_rows(shape):
+    for seed in range(10):
+        table = draw(shape, 40, seed)
+        x = np.sort(table["x"].to_numpy())
+        inner = stored_values(RecordEncoder.fit(table))
+        after = np.clip(np.searchsorted(x, inner), 1, len(x) - 1)
+        low, high = x[after - 1], x[after]
+        assert (np.minimum(inner - low, high - inner) / (high - low)).min() > 0.2
+
+
 def test_at_least_forty_knots_from_200_rows():
     for n in (200, 500, 5000):
         encoder = RecordEncoder.fit(draw("normal", n, 0))

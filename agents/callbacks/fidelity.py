@@ -1,0 +1,139 @@
+"""Every so often: how near the latest records are to the validation rows, and their marginals."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import Figure
+
+from agents.recorder import EpisodeRecorder
+from rlsyn_env.metrics import column_shapes, pair_trends
+from rlsyn_env.tables.encoder import RecordEncoder
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as MatplotlibFigure
+
+_FIGURE_COLUMNS = 12
+_NO_TEXT = ("stdout", "log", "json", "csv")  # SB3's text writers raise on figures
+
+
+class FidelityCallback(BaseCallback):
+    """Logs ``fidelity/{column_shapes,pair_trends}`` and the image ``fidelity/marginals``.
+
+    They compare the latest finished records, exploration and all, with rows that neither the agent
+    nor the discriminator trains on. Only recorded here; the scalars' callback, which must come
+    later in the list, writes them out.
+
+    Args:
+        recorder: of the finished episodes.
+        encoder: decodes records.
+        validation: real rows ``(n, columns)``.
+        every_records: records between two measurements.
+    """
+
+    def __init__(
+        self,
+        recorder: EpisodeRecorder,
+        encoder: RecordEncoder,
+        validation: pd.DataFrame,
+        every_records: int,
+    ) -> None:
+        super().__init__()
+        self._recorder = recorder
+        self._encoder = encoder
+        self._validation = validation
+        self._every = every_records
+        self._measured_at = 0
+
+    def _on_training_start(self) -> None:
+        self._measured_at = self._recorder.total
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_rollout_end(self) -> None:
+        if self._recorder.total - self._measured_at >= self._every:
+            self._measure()
+
+    def _on_training_end(self) -> None:
+        self._measure()
+
+    def _measure(self) -> None:
+        recent = self._recorder.recent()
+        if len(recent) == 0 or len(self._validation) < 2:
+            return
+        self._measured_at = self._recorder.total
+        names = list(self._encoder.feature_names)
+        synthetic = self._encoder.decode(recent)[names]
+        real = self._validation[names]
+        schema = self._encoder.schema
+        self.logger.record("fidelity/column_shapes", column_shapes(real, synthetic, schema))
+        if len(names) > 1:
+            self.logger.record("fidelity/pair_trends", pair_trends(real, synthetic, schema))
+        figure = marginals_figure(real, synthetic)
+        self.logger.record("fidelity/marginals", Figure(figure, close=True), exclude=_NO_TEXT)
+
+
+def marginals_figure(real: pd.DataFrame, synthetic: pd.DataFrame) -> MatplotlibFigure:
+    """Draw real and synthetic marginals of up to 12 columns side by side.
+
+    Args:
+        real: rows of the table.
+        synthetic: rows with the same columns.
+
+    Returns:
+        A matplotlib figure: histograms over the real range for numbers and dates, bars for levels.
+    """
+    from matplotlib.figure import Figure as MatplotlibFigure
+
+    names = list(real.columns[:_FIGURE_COLUMNS])
+    columns = min(4, len(names))
+    rows = -(-len(names) // columns)
+    figure = MatplotlibFigure(figsize=(3 * columns, 2.2 * rows), layout="constrained")
+    for index, name in enumerate(names):
+        axes = figure.add_subplot(rows, columns, index + 1)
+        axes.set_title(str(name), fontsize=8)
+        axes.tick_params(labelsize=6)
+        labels, shares = _shares(real[name], synthetic[name])
+        places = np.arange(len(labels))
+        axes.bar(places - 0.2, shares[0], 0.4, label="real")
+        axes.bar(places + 0.2, shares[1], 0.4, label="synthetic")
+        shown = places if len(labels) <= 6 else places[:: max(1, len(labels) // 4)]
+        axes.set_xticks(shown, [labels[i] for i in shown])
+        if index == 0:
+            axes.legend(fontsize=6)
+    return figure
+
+
+def _shares(real: pd.Series, synthetic: pd.Series) -> tuple[list[str], list[np.ndarray]]:
+    """Labels of the bars, and the share of real and of synthetic rows in each."""
+    numeric = pd.api.types.is_numeric_dtype(real) and not pd.api.types.is_bool_dtype(real)
+    dates = pd.api.types.is_datetime64_any_dtype(real)
+    if (numeric and real.nunique() > 12) or dates:
+        known = [_as_numbers(column, dates) for column in (real, synthetic)]
+        low, high = float(np.min(known[0])), float(np.max(known[0]))
+        edges = np.linspace(low, high if high > low else low + 1, 13)
+        # Values outside the real range count in the outermost bars.
+        bars = [np.histogram(np.clip(v, edges[0], edges[-1]), edges)[0] for v in known]
+        labels = [f"{edge:.3g}" for edge in edges[:-1]]
+        if dates:
+            labels = [str(stamp.date()) for stamp in pd.to_datetime(edges[:-1])]
+    else:
+        texts = [
+            column.astype("object").where(column.notna(), "missing").map(str)
+            for column in (real, synthetic)
+        ]
+        labels = list(texts[0].value_counts().index[:12])
+        bars = [text.value_counts().reindex(labels, fill_value=0).to_numpy() for text in texts]
+    counts = [len(real), len(synthetic)]
+    return labels, [bar / max(n, 1) for bar, n in zip(bars, counts, strict=True)]
+
+
+def _as_numbers(column: pd.Series, dates: bool) -> np.ndarray:
+    known = column.dropna()
+    if dates:
+        return known.astype("datetime64[ns]").to_numpy().astype("int64").astype(float)
+    return known.to_numpy(dtype=float)

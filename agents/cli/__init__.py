@@ -1,0 +1,1 @@
+"""The command line. Each command is a file with ``add_arguments`` and ``run``."""

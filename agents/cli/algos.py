@@ -1,0 +1,31 @@
+"""List the algorithms and the action spaces each takes."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """It takes none."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print a table of the registry."""
+    from rich.table import Table
+
+    from agents.cli.options import output_console
+    from agents.registry import ALGORITHMS, get_algorithm
+
+    table = Table("algorithm", "action spaces", "environment", "records", "environments")
+    for name in ALGORITHMS:
+        algorithm = get_algorithm(name)
+        preset = algorithm.preset
+        table.add_row(
+            name,
+            ", ".join(sorted(algorithm.action_spaces)),
+            algorithm.default_env_id,
+            f"{preset.total_records:,}",
+            str(preset.n_envs),
+        )
+    output_console().print(table)
+    return 0

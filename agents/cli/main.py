@@ -1,0 +1,88 @@
+"""Entry point of ``rlsyn``, ``train.py`` and ``evaluate.py``: parsing, errors and exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+
+from agents.cli import algos, datasets, evaluate, generate, schema, train
+from agents.cli.options import note
+from rlsyn_env.errors import RLSynError
+
+_COMMANDS = {
+    "train": train,
+    "evaluate": evaluate,
+    "generate": generate,
+    "datasets": datasets,
+    "schema": schema,
+    "algos": algos,
+}
+EXIT_FAILURE, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of ``rlsyn`` with all its commands."""
+    parser = argparse.ArgumentParser(
+        prog="rlsyn", description="Synthetic records by reinforcement learning."
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, module in _COMMANDS.items():
+        help_text = (module.__doc__ or "").splitlines()[0]
+        command = commands.add_parser(
+            name, help=help_text, description=module.__doc__, allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )  # fmt: skip
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    Args:
+        argv: arguments without the program's name; default: those of the process.
+
+    Returns:
+        0; 2 for input that cannot be used (one line on standard error, nothing written); 1 when
+        the system failed us (no space, no permission); 130 after Ctrl-C.
+    """
+    arguments = build_parser().parse_args(argv)
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            code: int = arguments.run(arguments)
+        sys.stdout.flush()
+        return code
+    except RLSynError as error:
+        return _fail(str(error), EXIT_BAD_INPUT)
+    except BrokenPipeError:  # the reader of our output (head, less) has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILURE
+    except OSError as error:
+        return _fail(_describe(error), EXIT_FAILURE)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+
+
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    """One line in place of Python's two with a path that means nothing to a user."""
+    note(" ".join(str(message).split()))
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+def _describe(error: OSError) -> str:
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

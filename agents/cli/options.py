@@ -1,0 +1,70 @@
+"""Pieces of the command line that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress
+
+
+def split_names(values: list[str]) -> tuple[str, ...]:
+    """Names of repeated, comma-separated options: ``["a,b", "c"]`` gives ``("a", "b", "c")``."""
+    return tuple(name.strip() for value in values for name in value.split(",") if name.strip())
+
+
+def progress_console(arguments: argparse.Namespace) -> Console | None:
+    """Standard error for progress bars; None with ``--no-progress`` or where it is no terminal."""
+    if arguments.no_progress or not sys.stderr.isatty():
+        return None
+    return Console(stderr=True)
+
+
+@contextlib.contextmanager
+def step_bar(console: Console | None) -> Iterator[Callable[[str, float], None]]:
+    """Bar for a job that tells what comes next and the share that is done; none without console."""
+    with Progress(console=console, disable=console is None, transient=True) as bar:
+        task = bar.add_task("judging", total=1.0)
+
+        def show(label: str, share: float) -> None:
+            bar.update(task, description=f"judging: {label}", completed=share)
+
+        yield show
+
+
+def output_console() -> Console:
+    """Standard output for tables, wide enough for ours where it is no terminal."""
+    return Console() if sys.stdout.isatty() else Console(width=110)
+
+
+def note(message: str) -> None:
+    """Print a line that is not an error to standard error."""
+    print(f"note: {message}", file=sys.stderr, flush=True)
+
+
+def say(message: str) -> None:
+    """Print a line to standard output at once, so that logs show it in time."""
+    print(message, flush=True)
+
+
+def parse_fixed(pairs: list[str]) -> dict[str, Any]:
+    """Read ``column=value`` pairs; a value stays text, the encoder knows the column's type.
+
+    Raises:
+        ConfigError: for a pair without ``=`` or a column named twice.
+    """
+    from rlsyn_env.errors import ConfigError
+
+    fixed: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise ConfigError(f"--fixed takes column=value, got '{pair}'")
+        if name in fixed:
+            raise ConfigError(f"--fixed names the column '{name}' twice")
+        fixed[name] = value
+    return fixed

@@ -1,0 +1,43 @@
+"""Infer the schema of a table and print it as YAML, to correct and pass back with --schema."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("table", help="CSV or Parquet file, or the name of an embedded table")
+    parser.add_argument("--target", help="column to predict")
+    parser.add_argument("--group", help="column whose groups are never split")
+    parser.add_argument(
+        "--drop", action="append", default=[], metavar="A,B", help="columns to drop"
+    )
+    parser.add_argument("--out", type=Path, help="write here instead of printing")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print or write the schema; notices go to standard error."""
+    from agents.cli.options import split_names
+    from rlsyn_env.errors import ConfigError
+    from rlsyn_env.tables.datasets import load_dataset
+    from rlsyn_env.tables.inference import infer_schema
+
+    if arguments.out is not None and arguments.out.exists():
+        raise ConfigError(f"--out {arguments.out} exists; remove it or choose another name")
+    dataset = load_dataset(arguments.table)
+    schema = infer_schema(
+        dataset.table,
+        target=arguments.target or dataset.target,
+        group=arguments.group,
+        drop=split_names(arguments.drop),
+    )
+    for notice in schema.notices():
+        print(f"note: {notice}", file=sys.stderr)
+    if arguments.out is None:
+        print(schema.to_yaml(), end="")
+    else:
+        schema.save(arguments.out)
+    return 0

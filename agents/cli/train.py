@@ -1,0 +1,225 @@
+"""Train an algorithm on a table, write a synthetic one and judge it on held-out rows.
+
+train.py --algo ppo
+train.py --algo sac --data table.csv --target y --out runs/mine
+train.py --resume runs/mine
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from agents.run_folder import RunFolder
+    from agents.training import Run
+
+_NOT_CONFIG = ("command", "run", "out", "resume", "overwrite", "no_progress", "checkpoint_seconds")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options; those of the run's configuration are absent unless they are given."""
+    add = parser.add_argument
+    absent: dict[str, Any] = {"default": argparse.SUPPRESS}
+    add("--algo", **absent, metavar="NAME", help="algorithm ('rlsyn algos'), or module:Class")
+    table = parser.add_mutually_exclusive_group()
+    table.add_argument("--dataset", **absent, metavar="NAME", help="embedded table")
+    table.add_argument("--data", **absent, metavar="FILE", help="CSV or Parquet file")
+    add("--target", **absent, metavar="COLUMN", help="column to predict")
+    add("--group", **absent, metavar="COLUMN", help="its groups are never split, and left out")
+    add("--schema", **absent, metavar="FILE", help="schema to use ('rlsyn schema' makes one)")
+    add("--drop", **absent, action="append", metavar="A,B", help="columns to leave out")
+    test = parser.add_mutually_exclusive_group()
+    test.add_argument(
+        "--test-size", **absent, type=float, metavar="SHARE",
+        help="rows held out to judge (0.3); 0: train on the whole file, judge nothing",
+    )  # fmt: skip
+    test.add_argument("--test", **absent, metavar="FILE", help="file of held-out rows")
+    budget = parser.add_mutually_exclusive_group()
+    budget.add_argument("--total-timesteps", **absent, type=int, metavar="N", help="steps to train")
+    budget.add_argument("--total-records", **absent, type=int, metavar="N", help="records to train")
+    add("--n-envs", **absent, type=int, metavar="N", help="environments stepped together")
+    add("--seed", **absent, type=int, metavar="N", help="of everything, the split too (0)")
+    add("--device", **absent, help="torch device (cpu)")
+    add("--threads", **absent, type=int, metavar="N", help="torch threads (1)")
+    add("--reward", **absent, help="logit (default), softplus, logsigmoid or sigmoid")
+    add("--env", **absent, metavar="ID", help="environment id (the algorithm's own)")
+    add(
+        "--hyperparam", **absent, nargs="+", action="extend", metavar="KEY=VALUE",
+        help="overrides of the algorithm's preset",
+    )  # fmt: skip
+    add(
+        "--n-synthetic",
+        **absent,
+        type=int,
+        metavar="N",
+        help="rows to write (as many as trained on)",
+    )
+    add(
+        "--out", type=Path, metavar="FOLDER", help="the run's folder (runs/<algo>-<dataset>-<seed>)"
+    )
+    add("--no-progress", action="store_true", help="no progress bar")
+    add(
+        "--resume", nargs="?", const=True, default=None, metavar="FOLDER",
+        help="go on from the last checkpoint of this folder (or of --out)",
+    )  # fmt: skip
+    add("--overwrite", action="store_true", help="replace the run in --out")
+    add("--checkpoint-seconds", type=float, default=60.0, metavar="S", help="between two (60)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train; returns 0, or 130 when Ctrl-C stopped it after saving."""
+    from agents.cli.options import progress_console, say
+    from agents.interrupts import TrainingStopped
+    from agents.training import learn, resume_run
+
+    given = _given_options(arguments)
+    folder = _named_folder(arguments)
+    if arguments.resume:
+        from agents.config import merge_resumed
+
+        assert folder is not None  # --resume without a folder is refused
+        built, checkpoint = resume_run(folder, lambda saved: merge_resumed(saved, given))
+        at = checkpoint.progress["records"] if checkpoint else 0
+        say(f"resuming {folder.path} at {at:,} records")
+    else:
+        built, folder = _new_run(given, folder, overwrite=arguments.overwrite)
+        checkpoint = None
+    say(_summary(built))
+    try:
+        learn(
+            built,
+            folder,
+            checkpoint,
+            console=progress_console(arguments),
+            checkpoint_seconds=arguments.checkpoint_seconds,
+        )
+    except TrainingStopped:
+        where = shlex.quote(str(folder.path))
+        print(
+            f"stopped and saved; go on with: python train.py --resume {where}",
+            file=sys.stderr,
+            flush=True,
+        )
+        return 130
+    _finish(built, folder, progress_console(arguments))
+    return 0
+
+
+def _given_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Options of the configuration that the user wrote."""
+    from agents.cli.options import split_names
+    from agents.hyperparameters import parse_hyperparams
+
+    given = {k: v for k, v in vars(arguments).items() if k not in _NOT_CONFIG}
+    if ":" in given.get("algo", ""):
+        sys.path.insert(0, str(Path.cwd()))  # a user's module lies where they work
+    if "drop" in given:
+        given["drop"] = split_names(given["drop"])
+    if "hyperparam" in given:
+        given["hyperparams"] = parse_hyperparams(given.pop("hyperparam"))
+    return given
+
+
+def _named_folder(arguments: argparse.Namespace) -> RunFolder | None:
+    """The folder that the user named; checked, nothing written."""
+    from agents.run_folder import RunFolder
+    from rlsyn_env.errors import ConfigError
+
+    out: Path | None = arguments.out
+    if arguments.resume is not None:
+        if arguments.overwrite:
+            raise ConfigError("--resume and --overwrite exclude each other")
+        if arguments.resume is not True:
+            if out is not None and out.resolve() != Path(arguments.resume).resolve():
+                raise ConfigError(f"--resume {arguments.resume} and --out {out} differ")
+            out = Path(arguments.resume)
+        if out is None:
+            raise ConfigError("--resume needs a folder: --resume runs/NAME")
+        if not out.is_dir():
+            raise ConfigError(f"--resume {out}: there is no such run")
+        return RunFolder(out)
+    if out is None:
+        if arguments.overwrite:
+            raise ConfigError("--overwrite needs --out")
+        return None
+    folder = RunFolder(out)
+    folder.check_free(overwrite=arguments.overwrite)
+    return folder
+
+
+def _new_run(
+    given: dict[str, Any], folder: RunFolder | None, *, overwrite: bool
+) -> tuple[Run, RunFolder]:
+    """Check everything, then make the folder."""
+    from agents.cli.options import note
+    from agents.config import TrainConfig
+    from agents.run_data import load_run_data
+    from agents.run_folder import fresh_folder
+    from agents.training import build_run, start_run
+    from rlsyn_env.errors import ConfigError
+
+    for name in ("data", "test", "schema"):
+        if name in given:  # absolute, so that the run can be gone on with from anywhere
+            given[name] = str(Path(given[name]).resolve())
+    config = TrainConfig(**given)
+    if overwrite and folder is not None:
+        for path in (config.data, config.test, config.schema):
+            if path is not None and folder.path.resolve() in Path(path).resolve().parents:
+                raise ConfigError(f"{path} lies in {folder.path}, which --overwrite would clear")
+    data = load_run_data(config)
+    for notice in data.schema.notices():
+        note(notice)
+    built = build_run(config, data)
+    if folder is None:
+        folder = fresh_folder(built.algorithm.name, data.name, config.seed)
+    else:
+        folder.clear()
+    start_run(built, folder, shlex.join(["python", *sys.argv]))
+    return built, folder
+
+
+def _summary(built: Run) -> str:
+    from agents.training import total_records
+
+    rows = built.data.split
+    test = 0 if built.data.test_table is None else len(built.data.test_table)
+    return (
+        f"{built.algorithm.name} on {built.data.name}: {len(rows.train):,} training, "
+        f"{len(rows.validation):,} validation and {test:,} test rows, "
+        f"{built.encoder.n_features} features; {total_records(built):,} records in "
+        f"{built.vec_env.num_envs} environments of {built.config.env}"
+    )
+
+
+def _finish(built: Run, folder: RunFolder, console: Console | None) -> None:
+    """Export the model, write and judge the synthetic table, print where all of it is."""
+
+    from agents.cli.options import output_console, say, step_bar
+    from agents.generation import load_generator
+    from agents.outcome import export_model, judge, write_synthetic
+    from rlsyn_env.tables.reader import read_table
+
+    config = built.config
+    export_model(built, folder)
+    synthetic = folder.synthetic_file(config.data)
+    generator = load_generator(folder, config.device)
+    write_synthetic(generator, synthetic, config.n_synthetic or 1, seed=config.seed)
+    with step_bar(console) as show:
+        report = judge(built.data, read_table(synthetic), config, show)
+    if report is None:
+        folder.metrics_file.unlink(missing_ok=True)
+        say("no rows were held out: nothing is judged")
+    else:
+        report.save(folder.metrics_file)
+        output_console().print(report.table())
+    folder.set_status(finished=True, stage="finished", records=built.vec_env.recorder.total)
+    say(f"synthetic table  {synthetic}")
+    if report is not None:
+        say(f"figures          {folder.metrics_file}")
+    say(f"run's folder     {folder.path}  (tensorboard --logdir {folder.path.parent})")

@@ -1,0 +1,149 @@
+"""The options of a training run: what the command line asks for, and what ``config.yaml`` keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from rlsyn_env.errors import ConfigError
+from rlsyn_env.files import write_text
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Options of a run; None stands for "not given" until they are resolved.
+
+    Attributes:
+        algo: class name of an algorithm, case ignored, or ``module:Class``.
+        dataset: an embedded table; None with ``data``.
+        data: path of a CSV or Parquet file.
+        target: column to predict; splits are stratified by it.
+        group: column whose groups (a patient's rows) are never split.
+        schema: path of a schema; None: inferred.
+        drop: columns to leave out.
+        test_size: share of rows held out to judge; 0: none, and nothing is judged.
+        test: path of a table of held-out rows, in place of ``test_size``.
+        validation_size: share of the training rows that neither agent nor discriminator trains on.
+        total_timesteps: training budget in environment steps.
+        total_records: training budget in records; in place of ``total_timesteps``.
+        n_envs: environments that are stepped together.
+        seed: of the split, the agent, the environments, the discriminator and the generation.
+        device: torch device of the agent and the discriminator.
+        threads: torch threads.
+        reward: form of the adversarial reward.
+        env: environment id; None: the one the algorithm is preset for.
+        hyperparams: overrides of the algorithm's preset.
+        n_synthetic: rows of ``synthetic.*``; None: as many as training rows.
+    """
+
+    algo: str = "ppo"
+    dataset: str | None = None
+    data: str | None = None
+    target: str | None = None
+    group: str | None = None
+    schema: str | None = None
+    drop: tuple[str, ...] = ()
+    test_size: float = 0.3
+    test: str | None = None
+    validation_size: float = 0.15
+    total_timesteps: int | None = None
+    total_records: int | None = None
+    n_envs: int | None = None
+    seed: int = 0
+    device: str = "cpu"
+    threads: int = 1
+    reward: str = "logit"
+    env: str | None = None
+    hyperparams: dict[str, Any] = field(default_factory=dict)
+    n_synthetic: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.dataset is not None and self.data is not None:
+            raise ConfigError("give either --dataset or --data, not both")
+        if self.total_timesteps is not None and self.total_records is not None:
+            raise ConfigError("give either --total-timesteps or --total-records, not both")
+        if not 0 <= self.test_size < 1:
+            raise ConfigError(f"--test-size must be in [0, 1), got {self.test_size}")
+        if not 0 <= self.validation_size < 1:
+            raise ConfigError(f"the validation share must be in [0, 1), got {self.validation_size}")
+        for name in ("total_timesteps", "total_records", "n_envs", "n_synthetic", "threads"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ConfigError(f"--{name.replace('_', '-')} must be at least 1, got {value}")
+        if not 0 <= self.seed < 2**32:
+            raise ConfigError(f"--seed must be between 0 and 2^32 - 1, got {self.seed}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for YAML."""
+        return {**asdict(self), "drop": list(self.drop)}
+
+    @classmethod
+    def from_dict(cls, options: Mapping[str, Any]) -> TrainConfig:
+        """Undo :meth:`to_dict`.
+
+        Raises:
+            ConfigError: for an option that this version does not know.
+        """
+        known = {f.name for f in fields(cls)}
+        unknown = sorted(set(options) - known)
+        if unknown:
+            raise ConfigError(f"unknown option in the configuration: {', '.join(unknown)}")
+        return cls(**{**options, "drop": tuple(options.get("drop") or ())})
+
+
+#: Options that a resumed run may change: where files are now, how it is run, how far it goes.
+CHANGEABLE = ("data", "test", "device", "threads", "total_timesteps", "total_records")
+
+
+def merge_resumed(saved: TrainConfig, given: Mapping[str, Any]) -> TrainConfig:
+    """Options of a resumed run: the saved ones, with what may change taken from the command line.
+
+    Args:
+        saved: from the run's ``config.yaml``.
+        given: options that the user wrote this time.
+
+    Raises:
+        ConfigError: when an option given now contradicts the saved one.
+    """
+    for name, value in given.items():
+        kept = getattr(saved, name)
+        same = value.lower() == kept.lower() if name == "algo" else value == kept
+        if name not in CHANGEABLE and not same:
+            raise ConfigError(
+                f"--{name.replace('_', '-')} {value} contradicts the run being resumed, which has "
+                f"{kept}; leave the option out, or start a new run"
+            )
+    changes = {name: given[name] for name in CHANGEABLE if name in given}
+    if "data" in changes and saved.data is None:
+        raise ConfigError("the run being resumed uses an embedded dataset: leave --data out")
+    if "total_timesteps" in changes:
+        changes["total_records"] = None
+    elif "total_records" in changes:
+        changes["total_timesteps"] = None
+    return replace(saved, **changes)
+
+
+def save_yaml(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a mapping as YAML, in its own order, atomically."""
+    write_text(path, yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True))
+
+
+def load_yaml(path: Path) -> dict[str, Any]:
+    """Read a mapping from a YAML file.
+
+    Raises:
+        ConfigError: when the file is missing or is not a YAML mapping.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path} does not exist") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read as YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path} does not hold a YAML mapping")
+    return content

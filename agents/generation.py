@@ -1,0 +1,150 @@
+"""Synthetic records from a trained agent: batches on a core without adversary, so without data."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from stable_baselines3.common.policies import BasePolicy
+
+from agents.checkpoint import load_parameters
+from agents.config import load_yaml
+from agents.factory import make_model
+from agents.lockstep import draw_bins, draws_bins, speed_up
+from agents.random_states import get_random_states, isolated, seed_all
+from agents.registry import get_algorithm
+from agents.run_folder import RunFolder
+from agents.vec_env import make_vec_env
+from rlsyn_env.core import RecordCore
+from rlsyn_env.envs import make_core
+from rlsyn_env.errors import ConfigError
+from rlsyn_env.tables.encoder import RecordEncoder
+
+BATCH = 1024  # records played side by side: few enough for the caches
+_BATCHES_PER_CHUNK = 8
+
+
+@dataclass(frozen=True)
+class Generator:
+    """A trained policy, the environment it plays in and the encoder of its table."""
+
+    policy: BasePolicy
+    encoder: RecordEncoder
+    env_id: str
+
+
+def load_generator(run: str | Path | RunFolder, device: str = "cpu") -> Generator:
+    """Load what a run's folder needs to generate; the training table is not needed.
+
+    The agent's networks are rebuilt from the run's configuration and their weights read without
+    unpickling anything.
+
+    Raises:
+        ConfigError: when the folder holds no trained model.
+    """
+    folder = run if isinstance(run, RunFolder) else RunFolder(run)
+    if not folder.path.is_dir():
+        raise ConfigError(f"{folder.path} does not exist")
+    if not folder.generator_file.is_file():
+        raise ConfigError(
+            f"{folder.path} holds no trained model; train it, or finish it with "
+            f"'train.py --out {folder.path} --resume'"
+        )
+    spec = load_yaml(folder.generator_file)
+    encoder = RecordEncoder.load(folder.encoder_file)
+    vec_env = make_vec_env(spec["env_id"], spec["n_envs"], encoder=encoder)
+    states = get_random_states()
+    with isolated(states):  # building a model seeds the global generators
+        model = make_model(
+            get_algorithm(spec["algo"]),
+            vec_env,
+            seed=0,
+            device=device,
+            hyperparams=spec["hyperparams"],
+        )
+    load_parameters(model, folder.agent_file)
+    model.policy.set_training_mode(False)
+    speed_up(model.policy)
+    return Generator(model.policy, encoder, spec["env_id"])
+
+
+def generate(
+    generator: Generator | str | Path,
+    n: int,
+    *,
+    seed: int = 0,
+    fixed: Mapping[str, Any] | None = None,
+    batch: int = BATCH,
+) -> Iterator[pd.DataFrame]:
+    """Yield synthetic rows in chunks, with the columns and dtypes of the training table.
+
+    Actions are sampled, never greedy. The same seed and batch give the same rows whatever happened
+    before, and the first rows do not depend on ``n``. Memory does not grow with ``n``.
+
+    Args:
+        generator: a loaded one, or a run's folder.
+        n: number of rows, at least 1.
+        seed: of noise and sampling.
+        fixed: values that columns are pinned to in every row. The other columns depend on them
+            only where they come later in the order of emission; where not, a warning says so.
+        batch: records played side by side; a chunk holds up to eight batches.
+
+    Raises:
+        ConfigError: for ``n`` below 1, or a folder without a trained model.
+        RLSynError: for a fixed column that is not a feature, or a value it cannot take.
+    """
+    if n < 1:
+        raise ConfigError(f"the number of records must be at least 1, got {n}")
+    if not isinstance(generator, Generator):
+        generator = load_generator(generator)
+    core = make_core(generator.env_id, batch, encoder=generator.encoder)
+    seeds = np.random.SeedSequence(seed).generate_state(batch, np.uint64)
+    core.seed([int(s) for s in seeds])
+    return _chunks(generator, core, n, seed, dict(fixed or {}))
+
+
+def _chunks(
+    generator: Generator, core: RecordCore, n: int, seed: int, fixed: dict[str, Any]
+) -> Iterator[pd.DataFrame]:
+    states = get_random_states()
+    with isolated(states):
+        seed_all(seed)
+    observations = core.reset(fixed=fixed or None)
+    left = n
+    while left > 0:
+        batches = []
+        with isolated(states):
+            for _ in range(min(_BATCHES_PER_CHUNK, -(-left // core.n_envs))):
+                records, observations = _episodes(generator.policy, core, observations)
+                batches.append(records)
+        chunk = generator.encoder.decode(np.concatenate(batches)[:left])
+        left -= len(chunk)
+        yield chunk
+
+
+def _episodes(
+    policy: BasePolicy, core: RecordCore, observations: npt.NDArray[np.float32]
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Play one episode in every environment; returns the records and the next observations."""
+    masked = "action_masks" in inspect.signature(policy.predict).parameters
+    state: Any = None
+    starts = np.ones(core.n_envs, dtype=bool)
+    for _ in range(core.episode_length):
+        if draws_bins(policy):
+            actions = draw_bins(policy, observations)
+        else:
+            extra = {"action_masks": core.action_masks()} if masked else {}
+            actions, state = policy.predict(
+                observations, state=state, episode_start=starts, deterministic=False, **extra
+            )
+        starts = np.zeros(core.n_envs, dtype=bool)
+        result = core.step(actions)
+        observations = result.observations
+    assert result.records is not None  # the last step of an episode gives records
+    return result.records, observations

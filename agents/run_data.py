@@ -1,0 +1,196 @@
+"""The rows of a run: which table, which row plays which role, and proof that it is the same."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from agents.config import TrainConfig
+from agents.run_folder import RunFolder
+from rlsyn_env.errors import ConfigError, TableError
+from rlsyn_env.files import write_text
+from rlsyn_env.tables.datasets import Dataset, load_dataset
+from rlsyn_env.tables.encoder import RecordEncoder
+from rlsyn_env.tables.reader import read_table
+from rlsyn_env.tables.schema import TableSchema
+from rlsyn_env.tables.splits import Split, split_rows
+from rlsyn_env.tables.training_data import prepare_schema
+
+DEFAULT_DATASET = "breast_cancer"
+MIN_TRAIN_ROWS = 2
+
+
+@dataclass(frozen=True)
+class RunData:
+    """A loaded table, its schema and its split.
+
+    Attributes:
+        name: of the dataset, or the file's stem.
+        table: every row.
+        schema: kinds and levels; bounds that are not stated come from the training rows.
+        split: row numbers of ``table``; ``split.test`` is empty when the test rows are in a file.
+        test_table: held-out rows; None when nothing is judged.
+        fingerprints: path, rows and SHA-256 of the table and of the test table.
+    """
+
+    name: str
+    table: pd.DataFrame
+    schema: TableSchema
+    split: Split
+    test_table: pd.DataFrame | None
+    fingerprints: dict[str, Any]
+
+    @property
+    def train(self) -> pd.DataFrame:
+        """Rows that the discriminator takes for real; the encoder is fitted on them."""
+        return self.table.iloc[self.split.train]
+
+    @property
+    def validation(self) -> pd.DataFrame:
+        """Rows that nothing trains on, for choices during training."""
+        return self.table.iloc[self.split.validation]
+
+    def fit_encoder(self) -> RecordEncoder:
+        """Fit the encoder on the training rows."""
+        return RecordEncoder.fit(self.train, self.schema)
+
+
+def load_run_data(config: TrainConfig) -> RunData:
+    """Read, check and split the table of a run; nothing is written.
+
+    Raises:
+        RLSynError: when the table, its target, its schema or its size cannot be used.
+    """
+    dataset = load_dataset(_source(config))
+    schema = prepare_schema(
+        dataset, target=config.target, group=config.group, schema=config.schema, drop=config.drop
+    )
+    test_size = 0.0 if config.test is not None else config.test_size
+    split = split_rows(
+        dataset.table,
+        test_size=test_size,
+        validation_size=config.validation_size,
+        seed=config.seed,
+        target=schema.target,
+        group=schema.group,
+    )
+    fingerprints = {"table": fingerprint(dataset.table, config.data)}
+    test_table: pd.DataFrame | None = None
+    if config.test is not None:
+        test_table = _read_test(config.test, dataset, schema)
+        fingerprints["test_table"] = fingerprint(test_table, config.test)
+    elif len(split.test):
+        test_table = dataset.table.iloc[split.test]
+    return RunData(dataset.name, dataset.table, schema, split, test_table, fingerprints)
+
+
+def reload_run_data(config: TrainConfig, saved: dict[str, Any], folder: RunFolder) -> RunData:
+    """Read the table of an earlier run and refuse it when it has changed.
+
+    Args:
+        config: options of the run; ``data`` and ``test`` may name moved files.
+        saved: content of the run's ``config.yaml``.
+        folder: of the run; its schema and split are read.
+
+    Raises:
+        RLSynError: when a table is missing or is not the one the run was made from.
+    """
+    dataset = load_dataset(_source(config))
+    check_fingerprint(saved["table"], fingerprint(dataset.table, config.data), "--data")
+    schema = TableSchema.load(folder.schema_file)
+    split = load_split(folder.split_file)
+    test_table: pd.DataFrame | None = None
+    if config.test is not None:
+        test_table = _read_test(config.test, dataset, schema)
+        check_fingerprint(saved["test_table"], fingerprint(test_table, config.test), "--test")
+    elif len(split.test):
+        test_table = dataset.table.iloc[split.test]
+    prints: dict[str, Any] = {k: saved[k] for k in ("table", "test_table") if k in saved}
+    return RunData(dataset.name, dataset.table, schema, split, test_table, prints)
+
+
+def fingerprint(table: pd.DataFrame, path: str | None) -> dict[str, Any]:
+    """``path`` (absolute; None for an embedded table), ``rows`` and ``sha256``.
+
+    The hash is of the file's bytes, or of the values of an embedded table.
+    """
+    if path is not None:
+        digest = hashlib.sha256()
+        with Path(path).open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+        return {
+            "path": str(Path(path).resolve()),
+            "rows": len(table),
+            "sha256": digest.hexdigest(),
+        }
+    values = pd.util.hash_pandas_object(table, index=False).to_numpy()
+    names = "\n".join(map(str, table.columns)).encode()
+    return {
+        "path": None,
+        "rows": len(table),
+        "sha256": hashlib.sha256(names + values.astype("<u8").tobytes()).hexdigest(),
+    }
+
+
+def check_fingerprint(saved: dict[str, Any], now: dict[str, Any], option: str) -> None:
+    """Raise ConfigError when the table is not the one that was saved."""
+    if saved["sha256"] == now["sha256"]:
+        return
+    where = now["path"] or "the embedded table"
+    raise ConfigError(
+        f"{where} is not the table this run was made from ({now['rows']} rows now, "
+        f"{saved['rows']} then; the SHA-256 differs); restore it, or give the original's new place "
+        f"with {option}"
+    )
+
+
+def save_split(path: Path, split: Split) -> None:
+    """Write row numbers, never rows."""
+    roles = {
+        role: np.asarray(getattr(split, role)).tolist() for role in ("train", "validation", "test")
+    }
+    write_text(path, json.dumps(roles) + "\n")
+
+
+def load_split(path: Path) -> Split:
+    """Undo :func:`save_split`.
+
+    Raises:
+        ConfigError: when the file is missing or damaged.
+    """
+    try:
+        roles = json.loads(path.read_text(encoding="utf-8"))
+        return Split(
+            **{
+                role: np.asarray(roles[role], dtype=np.int64)
+                for role in ("train", "validation", "test")
+            }
+        )
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from error
+
+
+def _source(config: TrainConfig) -> str:
+    if config.data is not None:
+        if not Path(config.data).exists():
+            raise TableError(f"{config.data} does not exist")
+        return config.data
+    return config.dataset or DEFAULT_DATASET
+
+
+def _read_test(path: str, dataset: Dataset, schema: TableSchema) -> pd.DataFrame:
+    """Rows of ``path`` with the columns of the training table, in its order."""
+    table = read_table(path)
+    missing = [str(name) for name in dataset.table.columns if name not in table.columns]
+    if missing:
+        raise TableError(f"{path} lacks columns of the training table: {', '.join(missing)}")
+    table = table[list(dataset.table.columns)]
+    schema.check(table)
+    return table

@@ -1,0 +1,153 @@
+"""The folder of a run: which file is where, and who may write to it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from agents.config import load_yaml, save_yaml
+from rlsyn_env.errors import ConfigError
+from rlsyn_env.files import write_text
+
+#: What a run writes at the top of its folder; --overwrite removes these and nothing else.
+_OWN_FILES = (
+    "config.yaml",
+    "command.txt",
+    "status.json",
+    "schema.yaml",
+    "encoder.json",
+    "split.json",
+    "metrics.json",
+    "synthetic.csv",
+    "synthetic.parquet",
+)
+_OWN_FOLDERS = ("checkpoints", "model")
+
+
+class RunFolder:
+    """Paths of one run, ``runs/<algo>-<dataset>-<seed>[-k]``."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.config_file = self.path / "config.yaml"
+        self.command_file = self.path / "command.txt"
+        self.status_file = self.path / "status.json"
+        self.schema_file = self.path / "schema.yaml"
+        self.encoder_file = self.path / "encoder.json"
+        self.split_file = self.path / "split.json"
+        self.metrics_file = self.path / "metrics.json"
+        self.checkpoints = self.path / "checkpoints"
+        self.model = self.path / "model"
+        self.agent_file = self.model / "agent.zip"
+        self.generator_file = self.model / "generator.yaml"
+
+    @property
+    def exists(self) -> bool:
+        """Whether a run has been started in it."""
+        return self.config_file.is_file()
+
+    @property
+    def finished(self) -> bool:
+        """Whether training, generation and judging are done."""
+        return self.status().get("finished", False) is True
+
+    def status(self) -> dict[str, Any]:
+        """Content of ``status.json``; empty before the run starts."""
+        if not self.status_file.is_file():
+            return {}
+        try:
+            content = json.loads(self.status_file.read_text(encoding="utf-8"))
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{self.status_file} cannot be read: {error}") from error
+        return content if isinstance(content, dict) else {}
+
+    def set_status(self, **status: Any) -> None:
+        """Replace ``status.json``."""
+        write_text(self.status_file, json.dumps(status, indent=1) + "\n")
+
+    def synthetic_file(self, like: str | None) -> Path:
+        """``synthetic.parquet`` for a run on a Parquet file, else ``synthetic.csv``."""
+        parquet = like is not None and Path(like).suffix.lower() in (".parquet", ".pq")
+        return self.path / ("synthetic.parquet" if parquet else "synthetic.csv")
+
+    def existing_synthetic_file(self) -> Path:
+        """The run's synthetic table.
+
+        Raises:
+            ConfigError: when there is none yet.
+        """
+        for name in ("synthetic.csv", "synthetic.parquet"):
+            if (self.path / name).is_file():
+                return self.path / name
+        raise ConfigError(
+            f"{self.path} holds no synthetic table yet; finish the run with "
+            f"'train.py --out {self.path} --resume'"
+        )
+
+    def load_config(self) -> dict[str, Any]:
+        """Content of ``config.yaml``.
+
+        Raises:
+            ConfigError: when the folder is no run's.
+        """
+        if not self.exists:
+            raise ConfigError(f"{self.path} is not a run's folder: it has no config.yaml")
+        return load_yaml(self.config_file)
+
+    def save_config(self, content: dict[str, Any]) -> None:
+        """Write ``config.yaml``."""
+        save_yaml(self.config_file, content)
+
+    def check_free(self, *, overwrite: bool) -> None:
+        """Raise ConfigError unless a new run may start here; writes nothing."""
+        if self.path.exists() and not self.path.is_dir():
+            raise ConfigError(f"--out {self.path} is a file; give a folder")
+        if self.exists:
+            if overwrite:
+                return
+            what = "a finished run" if self.finished else "an unfinished run"
+            raise ConfigError(
+                f"--out {self.path} already holds {what}; add --resume to go on with it or "
+                "--overwrite to replace it, or choose another folder"
+            )
+        if self.path.is_dir() and any(self.path.iterdir()):
+            raise ConfigError(
+                f"--out {self.path} is a folder with other files in it; choose a new folder"
+            )
+
+    def clear(self) -> None:
+        """Remove what an earlier run wrote here, and no other file."""
+        if not self.path.is_dir():
+            return
+        for name in _OWN_FOLDERS:
+            if (self.path / name).is_dir():
+                shutil.rmtree(self.path / name)
+        for file in [*(self.path / name for name in _OWN_FILES), *self.path.glob("events.out.*")]:
+            file.unlink(missing_ok=True)
+
+
+def fresh_folder(algo: str, dataset: str, seed: int, root: Path = Path("runs")) -> RunFolder:
+    """Make ``<root>/<algo>-<dataset>-<seed>``, with ``-2``, ``-3``, ... when it is taken.
+
+    Raises:
+        OSError: when no folder can be made there.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    name = f"{_slug(algo)}-{_slug(dataset)}-{seed}"
+    k = 1
+    while True:
+        path = root / (name if k == 1 else f"{name}-{k}")
+        try:
+            path.mkdir()
+        except FileExistsError:
+            k += 1
+            continue
+        return RunFolder(path)
+
+
+def _slug(text: str) -> str:
+    """Letters, digits, dots, dashes and underscores of ``text``; the class of ``module:Class``."""
+    kept = [c if c.isalnum() or c in "._-" else "-" for c in text.rsplit(":", 1)[-1]]
+    return "".join(kept).strip("-.") or "table"

@@ -1,0 +1,316 @@
+"""Training runs: build one, start or resume its folder, learn. What comes after: `outcome.py`."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from sb3_contrib import ARS
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.callbacks import BaseCallback, CallbackList
+from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
+
+from agents.callbacks import (
+    CheckpointCallback,
+    FidelityCallback,
+    ProgressCallback,
+    ScalarsCallback,
+)
+from agents.checkpoint import (
+    Checkpoint,
+    load_checkpoint,
+    restore,
+    save_checkpoint,
+)
+from agents.config import TrainConfig
+from agents.factory import make_model
+from agents.interrupts import StopRequest, TrainingStopped
+from agents.recorder import EpisodeRecorder, RecordedVecEnv
+from agents.registry import Algorithm, get_algorithm
+from agents.run_data import RunData, reload_run_data, save_split
+from agents.run_folder import RunFolder
+from rlsyn_env.adversary import Adversary, AdversaryConfig
+from rlsyn_env.envs import make_core
+from rlsyn_env.errors import ConfigError
+from rlsyn_env.tables.encoder import RecordEncoder
+
+_PACKAGES = ("rlsyn", "gymnasium", "stable-baselines3", "sb3-contrib", "torch", "numpy", "pandas")
+
+
+@dataclass
+class Run:
+    """Everything of a run in memory, before or while it learns.
+
+    Attributes:
+        config: resolved options: nothing that matters is None any more.
+        algorithm: from the registry.
+        data: rows and split.
+        encoder: fitted on the training rows.
+        vec_env: environments, with the adversary in their core.
+        model: the agent.
+        total_timesteps: the budget.
+    """
+
+    config: TrainConfig
+    algorithm: Algorithm
+    data: RunData
+    encoder: RecordEncoder
+    vec_env: RecordedVecEnv
+    model: BaseAlgorithm
+    total_timesteps: int
+
+
+def build_run(config: TrainConfig, data: RunData, encoder: RecordEncoder | None = None) -> Run:
+    """Build encoder, adversary, environments and agent; nothing is written.
+
+    Args:
+        config: options, resolved or not.
+        data: rows and split.
+        encoder: of an earlier run on the same rows; None: fitted on the training rows.
+
+    Raises:
+        RLSynError: for an algorithm, environment, hyperparameter or reward that does not exist or
+            does not fit.
+    """
+    torch.set_num_threads(config.threads)
+    _check_device(config.device)
+    algorithm = get_algorithm(config.algo)
+    preset = algorithm.preset
+    config = replace(
+        config,
+        env=config.env or algorithm.default_env_id,
+        n_envs=config.n_envs or preset.n_envs,
+        n_synthetic=config.n_synthetic or len(data.train),
+    )
+    assert config.env is not None  # for the type checker, as the next line
+    assert config.n_envs is not None
+    encoder = encoder or data.fit_encoder()
+    adversary = Adversary(
+        encoder,
+        data.train,
+        data.validation,
+        config=AdversaryConfig.from_mapping(preset.adversary),
+        seed=config.seed,
+        device=config.device,
+    )
+    core = make_core(config.env, config.n_envs, adversary=adversary, reward=config.reward)
+    vec_env = RecordedVecEnv(core, EpisodeRecorder())
+    model = make_model(
+        algorithm,
+        vec_env,
+        seed=config.seed,
+        device=config.device,
+        hyperparams=config.hyperparams,
+    )
+    if config.total_timesteps is None and config.total_records is None:
+        config = replace(config, total_records=preset.total_records)
+    total = config.total_timesteps
+    if total is None:
+        assert config.total_records is not None  # set above; for the type checker
+        total = config.total_records * core.episode_length
+    return Run(config, algorithm, data, encoder, vec_env, model, total)
+
+
+def start_run(run: Run, folder: RunFolder, command: str) -> None:
+    """Write everything about a new run that is known before it learns.
+
+    Args:
+        run: built and so validated.
+        folder: free or cleared.
+        command: the command line, kept so that the run can be repeated.
+    """
+    folder.path.mkdir(parents=True, exist_ok=True)
+    folder.save_config(
+        {
+            "options": run.config.to_dict(),
+            "total_timesteps": run.total_timesteps,
+            **run.data.fingerprints,
+            "target": run.data.schema.target,
+            "group": run.data.schema.group,
+            "features": list(run.encoder.feature_names),
+            "versions": {"python": platform.python_version(), **_versions()},
+            "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        }
+    )
+    folder.command_file.write_text(command + "\n", encoding="utf-8")
+    run.encoder.schema.save(folder.schema_file)
+    run.encoder.save(folder.encoder_file)
+    save_split(folder.split_file, run.data.split)
+    folder.set_status(finished=False, stage="training", records=0)
+
+
+def resume_run(
+    folder: RunFolder, merge: Callable[[TrainConfig], TrainConfig]
+) -> tuple[Run, Checkpoint | None]:
+    """Build the run of a folder again, as it was at its last checkpoint.
+
+    Args:
+        folder: of a run that was stopped, or of a finished one that is to go further.
+        merge: given the saved options, returns those to use.
+
+    Returns:
+        The run, and its checkpoint; None when it was stopped before its first one.
+
+    Raises:
+        RLSynError: when the table has changed, or nothing is left to do.
+    """
+    saved = folder.load_config()
+    old = TrainConfig.from_dict(saved["options"])
+    config = merge(old)
+    data = reload_run_data(config, saved, folder)
+    run = build_run(config, data, RecordEncoder.load(folder.encoder_file))
+    if folder.finished and run.total_timesteps <= int(saved["total_timesteps"]):
+        raise ConfigError(
+            f"{folder.path} is finished; to train it further give a larger --total-records or "
+            "--total-timesteps"
+        )
+    checkpoint = load_checkpoint(folder.checkpoints)
+    if run.config != old:
+        folder.save_config(
+            {
+                **saved,
+                "options": run.config.to_dict(),
+                "total_timesteps": run.total_timesteps,
+                **_moved(run.data.fingerprints, run.config),
+            }
+        )
+    return run, checkpoint
+
+
+def learn(
+    run: Run,
+    folder: RunFolder,
+    checkpoint: Checkpoint | None = None,
+    *,
+    console: Console | None = None,
+    checkpoint_seconds: float = 60.0,
+    extra_callbacks: tuple[BaseCallback, ...] = (),
+) -> None:
+    """Train to the budget in one ``learn()`` call, from the start or from a checkpoint.
+
+    A resumed PPO run on the CPU ends with the same bits as one that was never stopped.
+
+    Args:
+        run: built from the run's configuration.
+        folder: its folder; receives checkpoints and TensorBoard events.
+        checkpoint: where to go on from.
+        console: shows the progress bar; None: no bar.
+        checkpoint_seconds: between two checkpoints.
+        extra_callbacks: called after our own.
+
+    Raises:
+        TrainingStopped: after Ctrl-C, when the checkpoint is written.
+        OSError: when a checkpoint cannot be written; the previous one is whole then.
+    """
+    model, core, recorder = run.model, run.vec_env.core, run.vec_env.recorder
+    total, every = run.total_timesteps, _log_interval(run)
+    seconds = 0.0
+    if checkpoint is not None:
+        recorder.total = int(checkpoint.progress["records"])
+        seconds = float(checkpoint.progress["seconds"])
+    started = time.monotonic()
+
+    def save() -> None:
+        progress = {"records": recorder.total, "seconds": seconds + time.monotonic() - started}
+        save_checkpoint(folder.checkpoints, model, core, progress)
+
+    logger = Logger(str(folder.path), [TensorBoardOutputFormat(str(folder.path))])
+    model.set_logger(logger)
+    bar: list[ProgressCallback] = []
+    if console is not None:
+        bar = [ProgressCallback(recorder, core, total, console)]
+    with StopRequest() as stop:
+        callbacks = [
+            CheckpointCallback(save, stop, checkpoint_seconds),
+            FidelityCallback(
+                recorder, run.encoder, run.data.validation, max(every, total_records(run) // 20)
+            ),
+            ScalarsCallback(recorder, core, every),
+            *bar,
+            *extra_callbacks,
+        ]
+        try:
+            if checkpoint is not None:
+                restore(checkpoint, model, core)
+            _learn(model, total, callbacks, resumed=checkpoint is not None)
+            save()
+        finally:
+            for callback in bar:
+                callback.close()
+            logger.close()
+        if stop.requested:
+            raise TrainingStopped
+    folder.set_status(
+        finished=False, stage="trained", records=recorder.total, timesteps=model.num_timesteps
+    )
+
+
+def total_records(run: Run) -> int:
+    """Records in the budget."""
+    return max(1, run.total_timesteps // run.vec_env.core.episode_length)
+
+
+def _learn(
+    model: BaseAlgorithm, total: int, callbacks: list[BaseCallback], *, resumed: bool
+) -> None:
+    """Call ``learn`` once, for what is left of the budget."""
+    left = total - model.num_timesteps if resumed else total
+    if left <= 0:
+        return
+    options: dict[str, Any] = {"log_interval": None, "reset_num_timesteps": not resumed}
+    if resumed and isinstance(model, ARS):
+        # ARS measures progress against the timesteps it is given, not those plus the earlier ones:
+        # hand it the whole budget, and the count once it has been reset.
+        done = model.num_timesteps
+        callbacks = [_SetTimesteps(done), *callbacks]
+        left, options["reset_num_timesteps"] = total, True
+    model.learn(left, callback=CallbackList(callbacks), **options)
+
+
+class _SetTimesteps(BaseCallback):
+    """Puts the count of timesteps back that ``learn`` has reset."""
+
+    def __init__(self, num_timesteps: int) -> None:
+        super().__init__()
+        self._restored = num_timesteps
+
+    def _on_training_start(self) -> None:
+        self.model.num_timesteps = self._restored
+        self.model._num_timesteps_at_start = self._restored
+
+    def _on_step(self) -> bool:
+        return True
+
+
+def _log_interval(run: Run) -> int:
+    """Records between two points in TensorBoard: 512, or 1 % of the budget, whichever is more."""
+    return max(512, run.vec_env.num_envs, total_records(run) // 100)
+
+
+def _check_device(device: str) -> None:
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        first = str(error).splitlines()[0]
+        raise ConfigError(f"--device {device} cannot be used here: {first}") from error
+
+
+def _versions() -> dict[str, str]:
+    return {package: version(package) for package in _PACKAGES}
+
+
+def _moved(fingerprints: dict[str, Any], config: TrainConfig) -> dict[str, Any]:
+    """Fingerprints with the places that the files have now."""
+    places = {"table": config.data, "test_table": config.test}
+    return {
+        key: {**saved, "path": str(Path(places[key]).resolve()) if places[key] else None}  # type: ignore[arg-type]
+        for key, saved in fingerprints.items()
+    }

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import os
+import random
+import signal
+
+import numpy as np
+import pytest
+import torch
+from stable_baselines3.common.callbacks import BaseCallback
+
+from agents.checkpoint import load_checkpoint
+from agents.generation import generate, load_generator
+from agents.interrupts import StopRequest, TrainingStopped
+from agents.outcome import export_model
+from agents.training import learn, resume_run
+from rlsyn_env.errors import ConfigError
+
+BUDGET = {"algo": "ppo", "n_envs": 128, "total_records": 1280}
+
+
+class InterruptAt(BaseCallback):
+    """Sends SIGINT to this process at one step."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__()
+        self.step = step
+
+    def _on_step(self) -> bool:
+        if self.n_calls == self.step:
+            os.kill(os.getpid(), signal.SIGINT)
+        return True
+
+
+def synthetic(run, folder):
+    export_model(run, folder)
+    return next(generate(load_generator(folder), 50, seed=3))
+
+
+@pytest.mark.slow
+def test_resumed_ppo_equals_uninterrupted_ppo_bit_for_bit(new_run) -> None:
+    whole, whole_folder = new_run("whole", **BUDGET)
+    learn(whole, whole_folder)
+
+    first, folder = new_run("stopped", **BUDGET)
+    with pytest.raises(TrainingStopped):
+        learn(first, folder, extra_callbacks=(InterruptAt(60),))
+    assert 0 < first.model.num_timesteps < whole.model.num_timesteps
+    assert first.vec_env.core.adversary.updates > 0
+
+    random.random()  # whatever happens in between must not matter
+    np.random.rand(5)  # noqa: NPY002
+    torch.rand(5)
+    second, checkpoint = resume_run(folder, lambda saved: saved)
+    learn(second, folder, checkpoint)
+
+    assert second.model.num_timesteps == whole.model.num_timesteps
+    assert second.vec_env.recorder.total == whole.vec_env.recorder.total
+    for name, value in whole.model.policy.state_dict().items():
+        assert torch.equal(value, second.model.policy.state_dict()[name]), name
+    ours, theirs = (r.model.policy.optimizer.state_dict()["state"] for r in (second, whole))
+    assert all(torch.equal(ours[k]["exp_avg_sq"], theirs[k]["exp_avg_sq"]) for k in theirs)
+    nets = [r.vec_env.core.adversary.state_dict()["network"] for r in (second, whole)]
+    assert all(torch.equal(nets[0][k], nets[1][k]) for k in nets[1])
+    assert synthetic(second, folder).equals(synthetic(whole, whole_folder))
+
+
+@pytest.mark.slow
+def test_a_periodic_checkpoint_changes_nothing(new_run) -> None:
+    plain, plain_folder = new_run("plain", **BUDGET)
+    learn(plain, plain_folder)
+    saving, saving_folder = new_run("saving", **BUDGET)
+    learn(saving, saving_folder, checkpoint_seconds=0.0)
+    assert len(list(saving_folder.checkpoints.iterdir())) == 3
+    for name, value in plain.model.policy.state_dict().items():
+        assert torch.equal(value, saving.model.policy.state_dict()[name]), name
+
+
+@pytest.mark.slow
+def test_ars_resumes_with_the_progress_of_the_whole_run(new_run) -> None:
+    options = {"algo": "ars", "n_envs": 8, "total_records": 1024}
+    hyper = {"n_delta": 2, "n_eval_episodes": 8, "learning_rate": "linear from 0.1 to 0.0"}
+    first, folder = new_run("ars", **options, hyperparams=hyper)
+    with pytest.raises(TrainingStopped):
+        learn(first, folder, extra_callbacks=(InterruptAt(100),))
+    second, checkpoint = resume_run(folder, lambda saved: saved)
+    seen = []
+
+    class Watch(BaseCallback):
+        def _on_step(self) -> bool:
+            seen.append(self.model._current_progress_remaining)
+            return True
+
+    learn(second, folder, checkpoint, extra_callbacks=(Watch(),))
+    assert 0 <= min(seen) < 0.2
+    assert 0.5 < max(seen) < 1
+    assert second.model.num_timesteps >= second.total_timesteps
+
+
+def test_a_finished_run_goes_further_only_with_a_larger_budget(new_run) -> None:
+    run, folder = new_run()
+    learn(run, folder)
+    folder.set_status(finished=True)
+    with pytest.raises(ConfigError, match="larger"):
+        resume_run(folder, lambda saved: saved)
+
+
+def test_a_run_without_a_checkpoint_starts_anew(new_run) -> None:
+    _, folder = new_run()
+    again, checkpoint = resume_run(folder, lambda saved: saved)
+    assert checkpoint is None
+    learn(again, folder)
+    assert load_checkpoint(folder.checkpoints).num_timesteps == again.model.num_timesteps
+
+
+def test_the_second_signal_quits_at_once() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with StopRequest() as stop:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stop.requested
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before

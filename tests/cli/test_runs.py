@@ -1,0 +1,358 @@
+"""The life of a run: train, judge, generate, resume, overwrite."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from stable_baselines3 import PPO, SAC
+
+from agents.cli.main import main
+from agents.recorder import RecordedVecEnv
+from agents.registry import get_algorithm
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, mixed_table: pd.DataFrame) -> Path:
+    """A folder with ``table.csv`` and a finished, judged run on it; trained once."""
+    folder = tmp_path_factory.mktemp("finished")
+    mixed_table.to_csv(folder / "table.csv", index=False)
+    options = ["--data", folder / "table.csv", "--target", "died", "--out", folder / "runs/mine"]
+    budget = ["--n-envs", "16", "--total-records", "64", "--no-progress"]
+    assert main(["train", *map(str, options), *budget]) == 0
+    return folder
+
+
+@pytest.fixture
+def csv_run(finished: Path, work: Path) -> Path:
+    """A copy of the finished run that a test may change, its table beside it."""
+    shutil.copytree(finished, work, dirs_exist_ok=True)
+    config = work / "runs/mine/config.yaml"
+    config.write_text(config.read_text().replace(str(finished), str(work)))
+    return work / "runs/mine"
+
+
+@pytest.mark.slow
+def test_a_run_leaves_everything_it_should(csv_run: Path, mixed_table, cli) -> None:
+    config = yaml.safe_load((csv_run / "config.yaml").read_text())
+    assert config["table"]["rows"] == len(mixed_table)
+    assert len(config["table"]["sha256"]) == 64
+    assert config["options"]["n_envs"] == 16
+    assert config["versions"]["torch"]
+    split = json.loads((csv_run / "split.json").read_text())
+    rows = [row for part in ("train", "validation", "test") for row in split[part]]
+    assert sorted(rows) == list(range(len(mixed_table)))
+    assert len(split["test"]) == round(0.3 * len(mixed_table))
+    metrics = json.loads((csv_run / "metrics.json").read_text())
+    assert metrics["schema_version"] == 1
+    assert set(metrics["metrics"]["c2st"]["reference"]) == {"real", "independent", "copy"}
+    assert len(pd.read_csv(csv_run / "synthetic.csv")) == len(split["train"])
+    assert (csv_run / "command.txt").read_text().startswith("python ")
+    for name in ("schema.yaml", "encoder.json", "model/agent.zip", "checkpoints/latest"):
+        assert (csv_run / name).is_file(), name
+    assert list(csv_run.glob("events.out.tfevents.*"))
+
+
+@pytest.mark.slow
+def test_bounds_come_from_training_rows(csv_run: Path, mixed_table) -> None:
+    split = json.loads((csv_run / "split.json").read_text())
+    schema = yaml.safe_load((csv_run / "schema.yaml").read_text())
+    low, high = schema["columns"]["systolic"]["bounds"]
+    train = mixed_table.iloc[split["train"]]["systolic"]
+    assert train.min() <= low < high <= train.max()
+
+
+@pytest.mark.slow
+def test_judging_again_gives_the_same_figures(csv_run: Path, cli, work) -> None:
+    before = (csv_run / "metrics.json").read_text()
+    code, out, err = cli("evaluate", "runs/mine", "--out", "again")
+    assert code == 0, err
+    assert "membership_auc" in out
+    assert json.loads((work / "again/metrics.json").read_text()) == json.loads(before)
+
+
+@pytest.mark.slow
+def test_a_changed_table_is_refused_and_a_moved_one_is_not(csv_run, cli, work) -> None:
+    before = (csv_run / "metrics.json").read_bytes()
+    (work / "table.csv").rename(work / "moved.csv")
+    code, _, err = cli("evaluate", "runs/mine")
+    assert code == 2
+    assert "table.csv" in err
+    assert cli("evaluate", "runs/mine", "--data", "moved.csv")[0] == 0
+    content = (work / "moved.csv").read_text().splitlines()
+    (work / "moved.csv").write_text("\n".join(content[:-1]) + "\n")
+    code, _, err = cli("evaluate", "runs/mine", "--data", "moved.csv")
+    assert code == 2
+    assert "SHA-256" in err
+    assert (csv_run / "metrics.json").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_a_taken_folder_is_refused_until_overwritten(csv_run: Path, cli, tiny) -> None:
+    before = {p: p.read_bytes() for p in csv_run.rglob("*") if p.is_file()}
+    data = ("--data", "table.csv", "--target", "died", "--out", "runs/mine")
+    code, _, err = cli("train", *data, *tiny)
+    assert code == 2
+    assert "finished run" in err
+    assert "--overwrite" in err
+    bad = cli("train", *data, "--overwrite", "--hyperparam", "nonsense=1", *tiny)
+    assert bad[0] == 2
+    assert {p: p.read_bytes() for p in csv_run.rglob("*") if p.is_file()} == before
+    (csv_run / "notes.txt").write_text("mine")
+    code, _, err = cli("train", *data, "--overwrite", "--seed", "1", "--test-size", "0", *tiny)
+    assert code == 0, err
+    assert not (csv_run / "metrics.json").exists()
+    assert (csv_run / "notes.txt").read_text() == "mine"
+    assert yaml.safe_load((csv_run / "config.yaml").read_text())["options"]["seed"] == 1
+    assert len(list(csv_run.glob("events.out.tfevents.*"))) == 1
+
+
+@pytest.mark.slow
+def test_a_finished_run_is_resumed_only_further(csv_run: Path, cli) -> None:
+    code, _, err = cli("train", "--resume", "runs/mine")
+    assert code == 2
+    assert "finished" in err
+    code, _, err = cli("train", "--resume", "runs/mine", "--n-envs", "8")
+    assert code == 2
+    assert "--n-envs" in err
+    code, out, err = cli("train", "--resume", "--out", "runs/mine", "--total-records", "96")
+    assert code == 0, err
+    assert "at 64 records" in out
+    assert json.loads((csv_run / "status.json").read_text())["records"] == 96
+
+
+@pytest.mark.slow
+def test_generate_is_repeatable_and_keeps_fixed_values(csv_run: Path, cli, work) -> None:
+    (work / "table.csv").unlink()  # generation needs no data
+    for name, seed in (("a.csv", 1), ("b.csv", 1), ("c.csv", 2)):
+        assert cli("generate", "runs/mine", "-n", 100, "--out", name, "--seed", seed)[0] == 0
+    assert (work / "a.csv").read_bytes() == (work / "b.csv").read_bytes()
+    assert (work / "a.csv").read_bytes() != (work / "c.csv").read_bytes()
+    code, _, err = cli("generate", "runs/mine", "-n", 10, "--out", "a.csv")
+    assert code == 2
+    assert "--overwrite" in err
+    code, out, err = cli(
+        "generate", "runs/mine", "-n", 100, "--out", "f.parquet", "--fixed", "age=61", "stage=high"
+    )
+    assert code == 0, err
+    assert "100 records" in out
+    assert "conditional generation" in err
+    fixed = pd.read_parquet(work / "f.parquet")
+    assert set(fixed["age"]) == {61}
+    assert set(fixed["stage"]) == {"high"}
+    code, _, err = cli("generate", "runs/mine", "-n", 9, "--out", "g.csv", "--fixed", "age=old")
+    assert code == 2
+    assert "age" in err
+    assert not (work / "g.csv").exists()
+
+
+@pytest.mark.slow
+def test_folders_are_numbered(cli, work, tiny) -> None:
+    for _ in range(2):
+        code, _, err = cli(
+            "train", "--algo", "a2c", "--dataset", "diabetes", "--test-size", "0", *tiny
+        )
+        assert code == 0, err
+    assert sorted(p.name for p in (work / "runs").iterdir()) == [
+        "A2C-diabetes-0",
+        "A2C-diabetes-0-2",
+    ]
+
+
+@pytest.mark.slow
+def test_a_test_file_and_a_group(cli, work, mixed_table, tiny) -> None:
+    table = mixed_table.assign(clinic=[f"c{i % 40}" for i in range(len(mixed_table))])
+    table.head(200).to_csv(work / "train.csv", index=False)
+    table.tail(40).to_csv(work / "test.csv", index=False)
+    code, out, err = cli(
+        "train", "--data", "train.csv", "--test", "test.csv", "--target", "died",
+        "--group", "clinic", "--drop", "lab,visit", "--out", "runs/g", *tiny,
+    )  # fmt: skip
+    assert code == 0, err
+    assert "40 test rows" in out
+    assert "clinic" in err
+    split = json.loads((work / "runs/g/split.json").read_text())
+    clinics = [set(table.iloc[split[part]]["clinic"]) for part in ("train", "validation")]
+    assert not clinics[0] & clinics[1]
+    assert not {"lab", "visit", "clinic"} & set(pd.read_csv(work / "runs/g/synthetic.csv").columns)
+    (work / "test.csv").write_text((work / "train.csv").read_text())
+    code, _, err = cli("evaluate", "runs/g")
+    assert code == 2
+    assert "test.csv" in err
+
+
+@pytest.mark.slow
+def test_any_table_can_be_judged(cli, work, mixed_table) -> None:
+    table = mixed_table.drop(columns="patient_id")
+    table.head(120).to_csv(work / "train.csv", index=False)
+    table.tail(120).to_csv(work / "test.csv", index=False)
+    code, out, err = cli(
+        "evaluate", "--train", "train.csv", "--test", "test.csv", "--synthetic", "train.csv",
+        "--target", "died", "--out", "judged",
+    )  # fmt: skip
+    assert code == 0, err
+    metrics = json.loads((work / "judged/metrics.json").read_text())["metrics"]
+    assert metrics["membership_auc"]["value"] > 0.95
+    assert "exact_copies" in out
+
+
+def interrupt_after(monkeypatch, owner: type, method: str, calls: int) -> None:
+    """Send SIGINT to this process inside the given call of a method."""
+    original = getattr(owner, method)
+    count = [0]
+
+    def wrapped(self, *args, **kwargs):
+        count[0] += 1
+        if count[0] == calls:
+            os.kill(os.getpid(), signal.SIGINT)
+        return original(self, *args, **kwargs)
+
+    monkeypatch.setattr(owner, method, wrapped)
+
+
+SMALL = {
+    "ppo": [],
+    "sac": ["--hyperparam", "gradient_steps=1", "batch_size=32"],
+    "ars": ["--hyperparam", "n_delta=1", "n_eval_episodes=16"],
+}
+TRAINING = {"ppo": (PPO, "train"), "sac": (SAC, "train"), "ars": (None, "load_from_vector")}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", ["collection", "training"])
+@pytest.mark.parametrize("algo", ["ppo", "sac", "ars"])
+def test_ctrl_c_leaves_a_run_that_resume_finishes(
+    algo: str, moment: str, cli, work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ["--dataset", "diabetes", "--n-envs", "16", "--total-records", "128"]
+    with monkeypatch.context() as patch:
+        if moment == "collection":
+            interrupt_after(patch, RecordedVecEnv, "step_wait", 15)
+        else:
+            owner, method = TRAINING[algo]
+            interrupt_after(patch, owner or get_algorithm("ars").policy, method, 2)
+        code, _, err = cli(
+            "train", "--algo", algo, *options, "--test-size", "0", "--out", "runs/x", *SMALL[algo]
+        )
+    assert code == 130, err
+    assert "stopping after this update" in err
+    assert "train.py --resume runs/x" in err
+    run = work / "runs/x"
+    assert not (run / "synthetic.csv").exists()
+    latest = run / "checkpoints" / (run / "checkpoints/latest").read_text().strip()
+    loaded = get_algorithm(algo).cls.load(latest / "agent.zip")
+    assert 0 < loaded.num_timesteps < 128 * 11
+    code, out, err = cli("train", "--resume", "runs/x")
+    assert code == 0, err
+    assert "resuming runs/x" in out
+    assert len(pd.read_csv(run / "synthetic.csv")) > 0
+    status = json.loads((run / "status.json").read_text())
+    assert status["finished"] is True
+    assert status["records"] >= 128
+
+
+@pytest.mark.slow
+def test_ctrl_c_in_a_real_process(tmp_path: Path) -> None:
+    command = [sys.executable, ROOT / "train.py"]
+    options = ["--dataset", "diabetes", "--n-envs", "16", "--total-records", "1000000"]
+    options += ["--test-size", "0"]
+    process = subprocess.Popen(
+        [*command, *options, "--out", "runs/x"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        events = tmp_path / "runs/x"
+        deadline = time.monotonic() + 90
+        while not list(events.glob("events.*")) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    assert "go on with: python train.py --resume runs/x" in err
+    done = subprocess.run(
+        [*command, "--resume", "runs/x", "--total-records", "100"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "runs/x/synthetic.csv").is_file()
+
+
+@pytest.mark.slow
+def test_a_users_own_algorithm(cli, work, monkeypatch: pytest.MonkeyPatch) -> None:
+    (work / "my_agents.py").write_text(
+        "from stable_baselines3 import PPO\n\n\nclass MyPPO(PPO):\n"
+        "    def train(self):\n"
+        "        self.my_updates = getattr(self, 'my_updates', 0) + 1\n"
+        "        super().train()\n"
+    )
+    options = ["--dataset", "diabetes", "--n-envs", "16", "--total-records", "64"]
+    code, _, err = cli("train", "--algo", "my_agents:MyPPO", *options, "--test-size", "0")
+    assert code == 0, err
+    run = work / "runs/MyPPO-diabetes-0"
+    assert cli("generate", run, "-n", 20, "--out", "more.csv")[0] == 0
+    code, _, err = cli("train", "--resume", run, "--total-records", "80")
+    assert code == 0, err
+    from agents.checkpoint import load_checkpoint
+
+    assert load_checkpoint(run / "checkpoints").state["agent"]["my_updates"] == 5
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_one_line(cli, work, tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    import errno
+
+    import agents.checkpoint
+
+    def full(*args: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(agents.checkpoint, "_flush", full)
+    code, _, err = cli("train", "--dataset", "diabetes", "--out", "runs/x", *tiny)
+    assert code == 1
+    assert err.strip().splitlines()[-1] == "error: No space left on device"
+
+
+def test_lists(cli) -> None:
+    code, out, _ = cli("datasets")
+    assert code == 0
+    assert "breast_cancer" in out
+    assert "diabetes" in out
+    code, out, _ = cli("algos")
+    assert code == 0
+    for name in ("PPO", "RecurrentPPO", "CrossQ", "ARS"):
+        assert name in out
+
+
+def test_schema_round_trip(cli, work, mixed_table, tiny) -> None:
+    mixed_table.to_csv(work / "table.csv", index=False)
+    code, out, err = cli("schema", "table.csv", "--target", "died", "--drop", "lab")
+    assert code == 0, err
+    assert "patient_id" in err
+    assert yaml.safe_load(out)["target"] == "died"
+    assert cli("schema", "table.csv", "--target", "died", "--out", "schema.yaml")[0] == 0
+    code, _, err = cli(
+        "train", "--data", "table.csv", "--schema", "schema.yaml", "--test-size", "0",
+        "--out", "runs/s", *tiny,
+    )  # fmt: skip
+    assert code == 0, err
+    assert (work / "runs/s/synthetic.csv").is_file()
