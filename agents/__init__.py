@@ -1,6 +1,7 @@
 """The players: Stable-Baselines3 algorithms for the record environments."""
 
 from agents.factory import load_model, make_model
+from agents.generation import generate, generate_table
 from agents.registry import ALGORITHMS, Algorithm, get_algorithm, parse_hyperparams
 from agents.vec_env import RecordVecEnv, make_vec_env
 
@@ -8,6 +9,8 @@ __all__ = [
     "ALGORITHMS",
     "Algorithm",
     "RecordVecEnv",
+    "generate",
+    "generate_table",
     "get_algorithm",
     "load_model",
     "make_model",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 
 from agents.checkpoint import load_parameters
@@ -20,10 +21,11 @@ from agents.lockstep import draw_bins, draws_bins, speed_up
 from agents.random_states import get_random_states, isolated, seed_all
 from agents.registry import get_algorithm
 from agents.run_folder import RunFolder
-from agents.vec_env import make_vec_env
+from agents.vec_env import RecordVecEnv, make_vec_env
 from rlsyn_env.core import RecordCore
 from rlsyn_env.envs import make_core
 from rlsyn_env.errors import ConfigError
+from rlsyn_env.registration import ENV_MODES
 from rlsyn_env.tables.encoder import RecordEncoder
 
 BATCH = 1024  # records played side by side: few enough for the caches
@@ -32,11 +34,15 @@ _BATCHES_PER_CHUNK = 8
 
 @dataclass(frozen=True)
 class Generator:
-    """A trained policy, the environment it plays in and the encoder of its table."""
+    """A trained policy, the environment it plays in and the encoder of its table.
+
+    ``env_options`` are ``bins`` and ``noise_dim`` where they are not the default ones.
+    """
 
     policy: BasePolicy
     encoder: RecordEncoder
     env_id: str
+    env_options: Mapping[str, Any] = field(default_factory=dict)
 
 
 def load_generator(run: str | Path | RunFolder, device: str = "cpu") -> Generator:
@@ -103,10 +109,31 @@ def generate(
         raise ConfigError(f"the number of records must be at least 1, got {n}")
     if not isinstance(generator, Generator):
         generator = load_generator(generator)
-    core = make_core(generator.env_id, batch, encoder=generator.encoder)
+    core = make_core(generator.env_id, batch, encoder=generator.encoder, **generator.env_options)
     seeds = np.random.SeedSequence(seed).generate_state(batch, np.uint64)
     core.seed([int(s) for s in seeds])
     return _chunks(generator, core, n, seed, dict(fixed or {}))
+
+
+def generate_table(
+    model: BaseAlgorithm, vec_env: RecordVecEnv, n: int, *, seed: int = 0
+) -> pd.DataFrame:
+    """Return ``n`` synthetic rows from a model that was trained in this process.
+
+    Args:
+        model: any algorithm trained on ``vec_env``.
+        vec_env: from :func:`agents.make_vec_env`; it is not stepped.
+        n: number of rows, at least 1.
+        seed: of noise and sampling.
+
+    Raises:
+        ConfigError: for ``n`` below 1.
+    """
+    core = vec_env.core
+    env_id = next(env_id for env_id, mode in ENV_MODES.items() if mode == core.mode)
+    options = {"bins": core.bins, "noise_dim": core.noise_dim}
+    generator = Generator(model.policy, core.encoder, env_id, options)
+    return pd.concat(list(generate(generator, n, seed=seed)), ignore_index=True)
 
 
 def _chunks(

@@ -101,6 +101,7 @@ class RecordCore:
         self.reward_terms = (
             () if adversary is None else make_reward_terms(adversary, reward, reward_terms)
         )
+        self.bins = bins
         self.noise_dim = noise_dim
         self.autoreset = autoreset
         self.episode_length = 1 if mode == "oneshot" else d

@@ -1,4 +1,4 @@
-"""The schema that a run trains with: inferred or given, checked, with nothing learnt from test rows."""
+"""The schema that a run trains with: inferred or given, checked, nothing learnt from test rows."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def prepare_schema(
         if drop:
             raise ConfigError(
                 "drop columns in the schema itself (remove them from 'columns' and list them under "
-                "'dropped'), or give no schema"
+                "'drop'), or give no schema"
             )
         if isinstance(schema, TableSchema):
             given = schema
