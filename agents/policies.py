@@ -32,12 +32,12 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, MlpExtr
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from stable_baselines3.dqn.policies import DQNPolicy, QNetwork
 from stable_baselines3.sac.policies import SACPolicy
-from stable_baselines3.td3.policies import Actor as DeterministicActor
 from stable_baselines3.td3.policies import TD3Policy
 from torch import nn
 
+from agents.action_embedding import embed_actions
 from agents.extractors import RecordExtractor, log_bin_widths
-from agents.slow_adam import SlowAdam
+from agents.noise_actor import NoiseDrivenActor
 from agents.starts import (
     SMALL,
     Skip,
@@ -236,14 +236,11 @@ class RecordQRDQNPolicy(_SoftValuePolicy, QRDQNPolicy):
 class _BoxActorCritic:
     """Mixin of the off-policy actor-critics over ``Box``.
 
-    The critic's own extractor does not see the noise, on which no return depends. The actor takes
-    ``actor_speed`` times the learning rate: it must move slowly enough for the discriminator and
-    the critic to follow, or it chases a stale score into a corner.
+    The critic's own extractor does not see the noise, on which no return depends, and the action
+    reaches it through an :class:`~agents.action_embedding.ActionEmbedding`.
     """
 
     features_extractor_kwargs: dict[str, Any]
-    optimizer_kwargs: dict[str, Any]
-    actor: Any
     device: torch.device
 
     def __init__(
@@ -251,23 +248,10 @@ class _BoxActorCritic:
         observation_space: spaces.Space,
         action_space: spaces.Box,
         lr_schedule: Schedule,
-        *,
-        actor_speed: float = 1.0,
         **kwargs: Any,
     ) -> None:
-        self.actor_speed = actor_speed
         _default(kwargs, action_space)
         super().__init__(observation_space, action_space, lr_schedule, **kwargs)  # type: ignore[call-arg]
-
-    def _build(self, lr_schedule: Schedule) -> None:
-        super()._build(lr_schedule)  # type: ignore[misc]
-        if self.actor_speed != 1.0:
-            self.actor.optimizer = SlowAdam(
-                self.actor.parameters(),
-                lr_schedule(1),
-                speed=self.actor_speed,
-                **self.optimizer_kwargs,
-            )
 
     def make_critic(self, features_extractor: BaseFeaturesExtractor | None = None) -> Any:
         """Build a critic, with an extractor without noise unless one is given to share."""
@@ -275,19 +259,39 @@ class _BoxActorCritic:
         if features_extractor is None and "use_noise" in kwargs:
             self.features_extractor_kwargs = {**kwargs, "use_noise": False}
         try:
-            return super().make_critic(features_extractor)  # type: ignore[misc]
+            critic = super().make_critic(features_extractor)  # type: ignore[misc]
         finally:
             self.features_extractor_kwargs = kwargs
+        embed_actions(critic)
+        return critic.to(self.device)
 
 
 class RecordTD3Policy(_BoxActorCritic, TD3Policy):
-    """Of TD3 and DDPG."""
+    """Of TD3 and DDPG.
+
+    Args:
+        entropy_weight: see :class:`~agents.noise_actor.NoiseDrivenActor`.
+        **kwargs: as in SB3's policy.
+    """
+
+    def __init__(
+        self,
+        observation_space: spaces.Space,
+        action_space: spaces.Box,
+        lr_schedule: Schedule,
+        *,
+        entropy_weight: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        self.entropy_weight = entropy_weight
+        super().__init__(observation_space, action_space, lr_schedule, **kwargs)
 
     def make_actor(
         self, features_extractor: BaseFeaturesExtractor | None = None
-    ) -> DeterministicActor:
+    ) -> NoiseDrivenActor:
         """Build an actor whose action is nearly the noise."""
-        actor = super().make_actor(features_extractor)
+        kwargs = self._update_features_extractor(self.actor_kwargs, features_extractor)
+        actor = NoiseDrivenActor(**kwargs, entropy_weight=self.entropy_weight)
         *inner, last, tanh = actor.mu
         assert isinstance(last, nn.Linear)
         if inner:

@@ -101,6 +101,11 @@ def reload_run_data(config: TrainConfig, saved: dict[str, Any], folder: RunFolde
     Raises:
         RLSynError: when a table is missing or is not the one the run was made from.
     """
+    for option, path in (("--data", config.data), ("--test", config.test)):
+        if path is not None and not Path(path).is_file():
+            raise ConfigError(
+                f"{path}, a table of this run, does not exist; give its new place with {option}"
+            )
     dataset = load_dataset(_source(config))
     check_fingerprint(saved["table"], fingerprint(dataset.table, config.data), "--data")
     schema = TableSchema.load(folder.schema_file)

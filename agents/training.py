@@ -35,7 +35,7 @@ from agents.factory import make_model
 from agents.interrupts import StopRequest, TrainingStopped
 from agents.recorder import EpisodeRecorder, RecordedVecEnv
 from agents.registry import Algorithm, get_algorithm
-from agents.run_data import RunData, reload_run_data, save_split
+from agents.run_data import DEFAULT_DATASET, RunData, reload_run_data, save_split
 from agents.run_folder import RunFolder
 from rlsyn_env.adversary import Adversary, AdversaryConfig
 from rlsyn_env.envs import make_core
@@ -86,6 +86,9 @@ def build_run(config: TrainConfig, data: RunData, encoder: RecordEncoder | None 
     preset = algorithm.preset
     config = replace(
         config,
+        dataset=config.dataset if config.data else config.dataset or DEFAULT_DATASET,
+        target=data.schema.target,
+        group=data.schema.group,
         env=config.env or algorithm.default_env_id,
         n_envs=config.n_envs or preset.n_envs,
         n_synthetic=config.n_synthetic or len(data.train),
@@ -133,8 +136,6 @@ def start_run(run: Run, folder: RunFolder, command: str) -> None:
             "options": run.config.to_dict(),
             "total_timesteps": run.total_timesteps,
             **run.data.fingerprints,
-            "target": run.data.schema.target,
-            "group": run.data.schema.group,
             "features": list(run.encoder.feature_names),
             "versions": {"python": platform.python_version(), **_versions()},
             "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -173,6 +174,11 @@ def resume_run(
             "--total-timesteps"
         )
     checkpoint = load_checkpoint(folder.checkpoints)
+    folder.set_status(
+        finished=False,
+        stage="training",
+        records=checkpoint.progress["records"] if checkpoint else 0,
+    )
     if run.config != old:
         folder.save_config(
             {

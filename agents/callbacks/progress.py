@@ -34,10 +34,9 @@ class ProgressCallback(BaseCallback):
         self._core = core
         self._total = total_timesteps
         self._bar = Progress(
-            TextColumn("training"),
-            BarColumn(bar_width=None),
-            TextColumn("{task.percentage:>3.0f}%  {task.fields[figures]}"),
-            TimeRemainingColumn(),
+            BarColumn(bar_width=8),  # all of it fits into 80 columns
+            TextColumn("{task.percentage:>3.0f}% {task.fields[figures]}"),
+            TimeRemainingColumn(compact=True),
             console=console,
             disable=not console.is_terminal,
             transient=True,
@@ -68,14 +67,14 @@ class ProgressCallback(BaseCallback):
 
     def _show(self, now: float) -> None:
         speed = (self._recorder.total - self._records_before) / max(now - self._started, 1e-9)
-        figures = f"{self._recorder.total:,} records  {speed:,.0f}/s"
+        figures = f"{self._recorder.total:,} records {speed:,.0f}/s"
         reward = self._recorder.last_reward
         if reward is not None:
-            figures += f"  reward {reward:.2f}"
+            figures += f" reward {reward:.2f}"
         adversary = self._core.adversary
         if adversary is not None and "accuracy_real" in adversary.diagnostics:
             real = adversary.diagnostics["accuracy_real"]
             fake = adversary.diagnostics["accuracy_fake"]
-            figures += f"  discriminator {(real + fake) / 2:.0%}"
+            figures += f" discriminator {(real + fake) / 2:.0%}"
         done = min(self.model.num_timesteps, self._total)
         self._bar.update(self._task, completed=done, figures=figures)

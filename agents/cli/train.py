@@ -85,6 +85,8 @@ def run(arguments: argparse.Namespace) -> int:
 
         assert folder is not None  # --resume without a folder is refused
         built, checkpoint = resume_run(folder, lambda saved: merge_resumed(saved, given))
+        with folder.command_file.open("a", encoding="utf-8") as file:
+            file.write(_command_line() + "\n")
         at = checkpoint.progress["records"] if checkpoint else 0
         say(f"resuming {folder.path} at {at:,} records")
     else:
@@ -117,6 +119,9 @@ def _given_options(arguments: argparse.Namespace) -> dict[str, Any]:
     from agents.hyperparameters import parse_hyperparams
 
     given = {k: v for k, v in vars(arguments).items() if k not in _NOT_CONFIG}
+    for name in ("data", "test", "schema"):
+        if name in given:  # absolute, so that the run can be gone on with from anywhere
+            given[name] = str(Path(given[name]).resolve())
     if ":" in given.get("algo", ""):
         sys.path.insert(0, str(Path.cwd()))  # a user's module lies where they work
     if "drop" in given:
@@ -164,9 +169,6 @@ def _new_run(
     from agents.training import build_run, start_run
     from rlsyn_env.errors import ConfigError
 
-    for name in ("data", "test", "schema"):
-        if name in given:  # absolute, so that the run can be gone on with from anywhere
-            given[name] = str(Path(given[name]).resolve())
     config = TrainConfig(**given)
     if overwrite and folder is not None:
         for path in (config.data, config.test, config.schema):
@@ -177,11 +179,15 @@ def _new_run(
         note(notice)
     built = build_run(config, data)
     if folder is None:
-        folder = fresh_folder(built.algorithm.name, data.name, config.seed)
+        folder = fresh_folder(built.algorithm.name.lower(), data.name, config.seed)
     else:
         folder.clear()
-    start_run(built, folder, shlex.join(["python", *sys.argv]))
+    start_run(built, folder, _command_line())
     return built, folder
+
+
+def _command_line() -> str:
+    return shlex.join(["python", *sys.argv])
 
 
 def _summary(built: Run) -> str:

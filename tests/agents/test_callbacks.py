@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from agents.callbacks.fidelity import marginals_figure
@@ -101,3 +104,16 @@ def test_marginals_are_drawn_for_every_kind_of_column(mixed_table: pd.DataFrame)
         heights = [patch.get_height() for patch in axes.patches]
         assert max(heights) > 0
         assert max(heights) <= 1
+
+
+def test_the_progress_bar_shows_what_matters(new_run) -> None:
+    run, folder = new_run(n_envs=128, total_records=1024)
+    terminal = Console(file=io.StringIO(), force_terminal=True, width=80)
+    learn(run, folder, console=terminal)
+    shown = terminal.file.getvalue()
+    for part in ("records", "/s", "reward", "discriminator"):
+        assert part in shown
+    quiet = Console(file=io.StringIO(), force_terminal=False)
+    run, folder = new_run("quiet")
+    learn(run, folder, console=quiet)
+    assert quiet.file.getvalue() == ""

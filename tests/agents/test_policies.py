@@ -10,13 +10,13 @@ import torch
 from scipy.stats import kstest
 
 from agents import ALGORITHMS, get_algorithm, make_model, make_vec_env
+from agents.action_embedding import ActionEmbedding
 from agents.extractors import (
     PrefixExtractor,
     RecordExtractor,
     extractor_kwargs,
     log_bin_widths,
 )
-from agents.slow_adam import SlowAdam
 from rlsyn_env import ENV_IDS
 from rlsyn_env.tables.encoder import RecordEncoder
 from tests.conftest import make_mixed_table
@@ -188,13 +188,74 @@ def test_log_widths_are_those_of_the_bins():
     assert widths[0, 2] == -20
 
 
-def test_slow_adam_takes_a_fraction_of_the_step():
-    steps = []
-    for optimizer_class, extra in ((torch.optim.Adam, {}), (SlowAdam, {"speed": 0.1})):
-        weight = torch.nn.Parameter(torch.ones(1))
-        optimizer = optimizer_class([weight], lr=0.5, **extra)
-        (3 * weight).sum().backward()
-        optimizer.step()
-        steps.append(1 - weight.item())
-        assert optimizer.param_groups[0]["lr"] == 0.5
-    assert steps[1] == pytest.approx(0.1 * steps[0], rel=1e-4)
+def test_the_entropy_term_pulls_an_actor_back_to_the_noise():
+    env = make_vec_env(BOX, 256, seed=0, encoder=ENCODER)
+    actor = make_model("td3", env, device="cpu").actor
+    assert actor.entropy_weight > 0
+    obs = torch.as_tensor(env.reset())
+    layer = actor.mu[-2]
+    column = actor.features_extractor.atanh_noise_columns[0]
+    with torch.no_grad():
+        layer.weight[0, column] = 0.3  # an actor that half ignores the noise
+    quiet = actor(obs.clone())
+    actor.train()
+    heard = actor(obs.clone())
+    torch.testing.assert_close(quiet, heard)  # the value is untouched
+    (0 * heard).sum().backward()
+    assert layer.weight.grad[0, column] < 0  # descent raises the slope
+    actor.zero_grad()
+    actor.eval()
+    (0 * actor(obs)).sum().backward()
+    assert layer.weight.grad[0, column] == 0
+
+
+def test_the_entropy_gradient_is_that_of_log_slope():
+    env = make_vec_env(BOX, 64, seed=0, encoder=ENCODER)
+    actor = make_model("td3", env, device="cpu").actor.train()
+    obs = torch.as_tensor(env.reset())
+    obs[:, -1].clamp_(-0.9, 0.9)  # away from where atanh is cut off
+    bias = actor.mu[-2].bias
+
+    def entropy():
+        step = 2e-3
+        with torch.no_grad():
+            up, down = obs.clone(), obs.clone()
+            up[:, -1] += step
+            down[:, -1] -= step
+            slope = (actor(up) - actor(down)) / (2 * step)
+            return (slope.abs() + 1e-3).log().mean().item()
+
+    (0 * actor(obs)).sum().backward()
+    with torch.no_grad():
+        bias += 1e-2
+        above = entropy()
+        bias -= 2e-2
+        below = entropy()
+    expected = -actor.entropy_weight * (above - below) / 2e-2
+    assert bias.grad.item() == pytest.approx(expected, rel=0.05, abs=2e-4)
+
+
+def test_a_critic_values_actions_by_position():
+    embedding = ActionEmbedding(d=3, width=4, knots=5)
+    x = torch.zeros(4, 4 + 3 + 1)
+    x[:, :4] = 1.0
+    x[:, 4] = 1.0
+    x[1, 4:6] = torch.tensor([0.0, 1.0])  # another feature, same action
+    x[2, -1] = 0.5  # another action, on a knot
+    x[3, -1] = 0.25  # halfway between the knots at 0 and 0.5
+    out = embedding(x)
+    assert torch.equal(out[:, 4:], x[:, 4:])
+    assert not torch.allclose(out[0, :4], out[1, :4])
+    torch.testing.assert_close(out[3, :4], (out[0, :4] + out[2, :4]) / 2)
+
+
+def test_critics_do_not_see_the_noise():
+    for name in ("td3", "sac", "tqc", "crossq"):
+        model, env = build(name, BOX, n_envs=4)
+        obs = torch.as_tensor(env.reset())
+        other = obs.clone()
+        other[:, -1] = -obs[:, -1]
+        model.policy.set_training_mode(False)
+        action = torch.zeros(4, 1)
+        for a, b in zip(model.critic(obs, action), model.critic(other, action), strict=True):
+            assert torch.equal(a, b)

@@ -89,6 +89,7 @@ def test_a_changed_table_is_refused_and_a_moved_one_is_not(csv_run, cli, work) -
     code, _, err = cli("evaluate", "runs/mine")
     assert code == 2
     assert "table.csv" in err
+    assert "--data" in err
     assert cli("evaluate", "runs/mine", "--data", "moved.csv")[0] == 0
     content = (work / "moved.csv").read_text().splitlines()
     (work / "moved.csv").write_text("\n".join(content[:-1]) + "\n")
@@ -130,6 +131,22 @@ def test_a_finished_run_is_resumed_only_further(csv_run: Path, cli) -> None:
     assert code == 0, err
     assert "at 64 records" in out
     assert json.loads((csv_run / "status.json").read_text())["records"] == 96
+
+
+@pytest.mark.slow
+def test_a_run_going_further_counts_as_unfinished(csv_run: Path, cli, monkeypatch) -> None:
+    with monkeypatch.context() as patch:
+        interrupt_after(patch, RecordedVecEnv, "step_wait", 2)
+        code, _, err = cli("train", "--resume", "runs/mine", "--total-records", "160")
+    assert code == 130, err
+    assert json.loads((csv_run / "status.json").read_text())["finished"] is False
+    code, _, err = cli(
+        "train", "--algo", "PPO", "--data", "table.csv", "--target", "died", "--resume",
+        "--out", "runs/mine", "--test-size", "0.3",
+    )  # fmt: skip
+    assert code == 0, err
+    assert json.loads((csv_run / "status.json").read_text())["records"] == 160
+    assert len((csv_run / "command.txt").read_text().splitlines()) == 3
 
 
 @pytest.mark.slow
@@ -253,7 +270,7 @@ def test_ctrl_c_leaves_a_run_that_resume_finishes(
     latest = run / "checkpoints" / (run / "checkpoints/latest").read_text().strip()
     loaded = get_algorithm(algo).cls.load(latest / "agent.zip")
     assert 0 < loaded.num_timesteps < 128 * 11
-    code, out, err = cli("train", "--resume", "runs/x")
+    code, out, err = cli("train", "--resume", "runs/x", "--dataset", "diabetes", "--algo", algo)
     assert code == 0, err
     assert "resuming runs/x" in out
     assert len(pd.read_csv(run / "synthetic.csv")) > 0
