@@ -44,7 +44,7 @@ def test_on_the_embedded_table(algo: str, cli, work: Path) -> None:
         "train", "--algo", algo.lower(), "--test-size", "0", "--n-synthetic", "50", *small(algo)
     )
     assert code == 0, err
-    run = work / "runs" / f"{algo}-breast_cancer-0"
+    run = work / "runs" / f"{algo.lower()}-breast_cancer-0"
     assert "nothing is judged" in out
     synthetic = pd.read_csv(run / "synthetic.csv")
     from sklearn.datasets import load_breast_cancer

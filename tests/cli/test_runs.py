@@ -325,7 +325,7 @@ def test_a_users_own_algorithm(cli, work, monkeypatch: pytest.MonkeyPatch) -> No
     options = ["--dataset", "diabetes", "--n-envs", "16", "--total-records", "64"]
     code, _, err = cli("train", "--algo", "my_agents:MyPPO", *options, "--test-size", "0")
     assert code == 0, err
-    run = work / "runs/MyPPO-diabetes-0"
+    run = work / "runs/myppo-diabetes-0"
     assert cli("generate", run, "-n", 20, "--out", "more.csv")[0] == 0
     code, _, err = cli("train", "--resume", run, "--total-records", "80")
     assert code == 0, err
