@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
 
 _FIGURE_COLUMNS = 12
+_MEASUREMENTS_PER_FIGURE = 5  # a figure costs twenty times the two numbers
 _NO_TEXT = ("stdout", "log", "json", "csv")  # SB3's text writers raise on figures
 
 
@@ -47,6 +48,7 @@ class FidelityCallback(BaseCallback):
         self._validation = validation
         self._every = every_records
         self._measured_at = 0
+        self._measurements = 0
 
     def _on_training_start(self) -> None:
         self._measured_at = self._recorder.total
@@ -56,16 +58,17 @@ class FidelityCallback(BaseCallback):
 
     def _on_rollout_end(self) -> None:
         if self._recorder.total - self._measured_at >= self._every:
-            self._measure()
+            self._measure(figure=self._measurements % _MEASUREMENTS_PER_FIGURE == 0)
 
     def _on_training_end(self) -> None:
-        self._measure()
+        self._measure(figure=True)
 
-    def _measure(self) -> None:
+    def _measure(self, *, figure: bool) -> None:
         recent = self._recorder.recent()
         if len(recent) == 0 or len(self._validation) < 2:
             return
         self._measured_at = self._recorder.total
+        self._measurements += 1
         names = list(self._encoder.feature_names)
         synthetic = self._encoder.decode(recent)[names]
         real = self._validation[names]
@@ -73,8 +76,9 @@ class FidelityCallback(BaseCallback):
         self.logger.record("fidelity/column_shapes", column_shapes(real, synthetic, schema))
         if len(names) > 1:
             self.logger.record("fidelity/pair_trends", pair_trends(real, synthetic, schema))
-        figure = marginals_figure(real, synthetic)
-        self.logger.record("fidelity/marginals", Figure(figure, close=True), exclude=_NO_TEXT)
+        if figure:
+            image = Figure(marginals_figure(real, synthetic), close=True)
+            self.logger.record("fidelity/marginals", image, exclude=_NO_TEXT)
 
 
 def marginals_figure(real: pd.DataFrame, synthetic: pd.DataFrame) -> MatplotlibFigure:
