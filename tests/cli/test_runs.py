@@ -182,8 +182,8 @@ def test_folders_are_numbered(cli, work, tiny) -> None:
         )
         assert code == 0, err
     assert sorted(p.name for p in (work / "runs").iterdir()) == [
-        "A2C-diabetes-0",
-        "A2C-diabetes-0-2",
+        "a2c-diabetes-0",
+        "a2c-diabetes-0-2",
     ]
 
 
