@@ -90,7 +90,7 @@ def co_training_share(records: int) -> tuple[float, float]:
         return wrapper
 
     algorithm = get_algorithm("ppo")
-    env = make_vec_env(algorithm.default_env_id, algorithm.n_envs, seed=0)
+    env = make_vec_env(algorithm.default_env_id, algorithm.preset.n_envs, seed=0)
     for term in env.core.reward_terms:
         if isinstance(term, AdversarialReward):
             term.observe = timed(term.observe)  # type: ignore[method-assign]

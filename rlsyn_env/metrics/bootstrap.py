@@ -99,6 +99,36 @@ def weighted_r2(truth: np.ndarray, predicted: np.ndarray, counts: np.ndarray) ->
     return 1.0 - np.divide(residual, spread, out=np.full(len(counts), np.nan), where=varies)
 
 
+def weighted_average_precision(
+    scores: np.ndarray, positive: np.ndarray, counts: np.ndarray
+) -> np.ndarray:
+    """Area under the precision-recall curve (a sum of steps) for every resample.
+
+    Arguments and undefined resamples as in :func:`weighted_auc`; rows of equal score enter
+    together, so their order does not matter.
+    """
+    if not np.isfinite(scores).all():
+        raise ValueError("scores must be finite: a NaN would silently rank somewhere")
+    order = np.argsort(-scores, kind="stable")
+    ranked = scores[order]
+    ties = np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]])
+    weights = counts[:, order]
+    hits = np.add.reduceat(weights * positive[order], ties, axis=1)
+    drawn = np.cumsum(np.add.reduceat(weights, ties, axis=1), axis=1)
+    precision = np.divide(np.cumsum(hits, axis=1), drawn, out=np.zeros_like(drawn), where=drawn > 0)
+    total = hits.sum(axis=1)
+    defined = (total > 0) & (total < weights.sum(axis=1))
+    area = (hits * precision).sum(axis=1)
+    return np.divide(area, total, out=np.full(len(counts), np.nan), where=defined)
+
+
+def weighted_rmse(truth: np.ndarray, predicted: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Root mean squared error for every resample; arguments as in :func:`weighted_r2`."""
+    total = counts.sum(axis=1)
+    squared = counts @ (truth - predicted) ** 2
+    return np.sqrt(np.divide(squared, total, out=np.full(len(counts), np.nan), where=total > 0))
+
+
 def percentile_interval(replicates: np.ndarray) -> tuple[float | None, float | None]:
     """Central 95 % of the replicates ``(B,)``; (None, None) when fewer than half are defined."""
     defined = replicates[np.isfinite(replicates)]

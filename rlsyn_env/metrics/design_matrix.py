@@ -77,6 +77,25 @@ class DesignMatrix:
             for s, m in zip(spreads, self._means, strict=True)
         ]
 
+    def columns_of(self, name: str, *, without: str | None = None) -> np.ndarray:
+        """Positions int64 of the columns of feature ``name`` in what :meth:`transform` returns."""
+        owners = [
+            block.feature.name
+            for block, mean in zip(self._blocks, self._means, strict=True)
+            if block.feature.name != without
+            for _ in range(len(mean))
+        ]
+        return np.flatnonzero([owner == name for owner in owners])
+
+    def labels(self, *, without: str | None = None) -> list[str]:
+        """Name of every matrix column: the feature's, with a number where it has several."""
+        labels = []
+        for block, mean in zip(self._blocks, self._means, strict=True):
+            name = block.feature.name
+            if name != without:
+                labels += [name] if len(mean) == 1 else [f"{name} [{k}]" for k in range(len(mean))]
+        return labels
+
     def transform(self, table: FeatureTable, *, without: str | None = None) -> np.ndarray:
         """Return the float64 matrix ``(n, k)`` of ``table``, leaving out feature ``without``."""
         parts = [

@@ -11,6 +11,8 @@ Which real rows a figure is compared with, and what stands in each reference col
   place of the synthetic ones with the other half as non-members, averaged. Copy = training rows.
   Independent marginals = the mean over a few tables of them.
 - exact_copies: **training** rows. Real rows = the test rows.
+- The full suite (:mod:`rlsyn_env.metrics.full_suite`) follows the same rules; where a figure
+  differs, its module or its description says how.
 
 Independent marginals are one table with as many rows as the synthetic one. Fidelity and utility
 figures use at most as many synthetic rows as there are training rows; privacy figures use all of
@@ -19,23 +21,30 @@ them, because an attacker would.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 import pandas as pd
 
-from rlsyn_env.errors import TableError
+from rlsyn_env.errors import ConfigError, TableError
+from rlsyn_env.metrics.full_suite.context import Context
+from rlsyn_env.metrics.full_suite.rules import Rule
+from rlsyn_env.metrics.full_suite.suite import judge_full
 from rlsyn_env.metrics.judge_fidelity import judge_fidelity
 from rlsyn_env.metrics.judge_privacy import judge_privacy
 from rlsyn_env.metrics.judge_utility import judge_utility
-from rlsyn_env.metrics.report import Metric, Report
+from rlsyn_env.metrics.report import Metric, Report, by_family
 from rlsyn_env.metrics.rows import judged_rows
 from rlsyn_env.tables.inference import infer_schema
-from rlsyn_env.tables.schema import TableSchema
+from rlsyn_env.tables.schema import TableSchema, nearest
 from rlsyn_env.tables.splits import is_class_target
 
 Progress = Callable[[str, float], None]
 """Called with what comes next and the share that is done, in [0, 1]."""
+
+SUITES = ("quick", "full")
+QUICK_SHARE = 0.15
+"""Share of the full suite's time that the quick figures take, for the progress."""
 
 
 def evaluate(
@@ -49,6 +58,10 @@ def evaluate(
     seed: int = 0,
     n_bootstrap: int = 200,
     n_jobs: int = 1,
+    suite: Literal["quick", "full"] = "quick",
+    subgroups: Sequence[str] = (),
+    quasi_identifiers: Sequence[str] = (),
+    rules: Sequence[Rule] = (),
     progress: Progress | None = None,
 ) -> Report:
     """Judge a synthetic table on rows its generator never saw.
@@ -67,16 +80,24 @@ def evaluate(
         seed: seed of subsamples, folds, forests and resamples, 0 or more.
         n_bootstrap: resamples per interval, at least 2.
         n_jobs: threads for forests.
+        suite: "quick" (seconds) or "full" (minutes), which adds the figures of
+            :mod:`rlsyn_env.metrics.full_suite`. The next three only matter to the latter.
+        subgroups: columns (sex, age) whose levels or bands utility is also scored on.
+        quasi_identifiers: columns that others may know of a person (age, sex, region).
+        rules: what no record should break, see :func:`phecode_rules`.
         progress: called before each step with its name and the share that is done.
 
     Raises:
         TableError: a table lacks a column, has fewer than 10 rows, holds text or an infinite value
             in a numeric column, or the target cannot be predicted.
+        ConfigError: the suite is unknown, or a declared column is not compared.
         ValueError: ``seed`` or ``n_bootstrap`` is out of range.
     """
     if seed < 0 or n_bootstrap < 2:
         raise ValueError(f"seed must be >= 0 and n_bootstrap >= 2, not {seed} and {n_bootstrap}")
-    report_progress: Progress = progress or (lambda label, share: None)
+    if suite not in SUITES:
+        raise ConfigError(f"no suite {suite!r}; suites are {', '.join(SUITES)}")
+    report_progress = _progress(progress, QUICK_SHARE if suite == "full" else 1.0)
     report_progress("preparing tables", 0.0)
     if schema is None:
         schema = infer_schema(train, target=target, group=group)
@@ -89,33 +110,70 @@ def evaluate(
             "out of the schema as an identifier, group, constant or empty column"
         )
 
+    for role, names in (("subgroup", subgroups), ("quasi-identifier", quasi_identifiers)):
+        _check_declared(role, names, [feature.name for feature in rows.features])
+
     metrics: dict[str, Metric] = {}
     report_progress("fidelity", 0.02)
     fidelity, details = judge_fidelity(rows, n_bootstrap=n_bootstrap, n_jobs=n_jobs)
     metrics |= fidelity
     report_progress("utility", 0.6)
+    classes = target is not None and is_class_target(train[target])
     if target is None:
         notices.append("no target was given: utility figures are left out")
     else:
         utility, utility_notices = judge_utility(
-            rows,
-            target,
-            classes=is_class_target(train[target]),
-            n_bootstrap=n_bootstrap,
-            n_jobs=n_jobs,
+            rows, target, classes=classes, n_bootstrap=n_bootstrap, n_jobs=n_jobs
         )
         metrics |= utility
         notices += utility_notices
     report_progress("privacy", 0.95)
     metrics |= judge_privacy(rows, n_bootstrap=n_bootstrap)
-    report_progress("done", 1.0)
+    if suite == "full":
+        context = Context(
+            rows,
+            schema,
+            target,
+            classes,
+            n_bootstrap,
+            n_jobs,
+            tuple(subgroups),
+            tuple(quasi_identifiers),
+            tuple(rules),
+        )
+        more, more_details, more_notices = judge_full(
+            context, _progress(progress, 1.0 - QUICK_SHARE, QUICK_SHARE)
+        )
+        metrics |= more
+        details |= more_details
+        notices += more_notices
+    if progress is not None:
+        progress("done", 1.0)
 
     settings: dict[str, Any] = {
+        "suite": suite,
         "target": target,
         "group": group,
         "seed": seed,
         "n_bootstrap": n_bootstrap,
         "features": [feature.name for feature in rows.features],
+        "subgroups": list(subgroups),
+        "quasi_identifiers": list(quasi_identifiers),
+        "rules": [rule.name for rule in rules],
     }
     counts = {"train": len(train), "test": len(test), "synthetic": len(synthetic)}
-    return Report(metrics, counts, tuple(notices), settings, details)
+    return Report(by_family(metrics), counts, tuple(notices), settings, details)
+
+
+def _progress(progress: Progress | None, scale: float, start: float = 0.0) -> Progress:
+    """Return a callback that maps shares in [0, 1] to their part of the whole run."""
+    if progress is None:
+        return lambda label, share: None
+    return lambda label, share: progress(label, start + scale * share)
+
+
+def _check_declared(role: str, names: Sequence[str], compared: list[str]) -> None:
+    for name in names:
+        if name not in compared:
+            hint = nearest(name, compared)
+            raise ConfigError(f"the {role} {name!r} is not one of the compared columns{hint}")

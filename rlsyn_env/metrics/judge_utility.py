@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
-from rlsyn_env.metrics.bootstrap import percentile_interval, resample_counts, stream
-from rlsyn_env.metrics.design_matrix import DesignMatrix
+from rlsyn_env.metrics.bootstrap import percentile_interval
+from rlsyn_env.metrics.predictive_task import predictive_task
 from rlsyn_env.metrics.report import Metric
-from rlsyn_env.metrics.rows import MAX_FIDELITY_ROWS, MAX_FOREST_ROWS, JudgedRows
-from rlsyn_env.metrics.utility import (
-    UtilityScores,
-    classification_utility,
-    regression_utility,
-    utility_ratio,
-)
+from rlsyn_env.metrics.rows import JudgedRows
+from rlsyn_env.metrics.utility import UtilityScores, utility_ratio
 
 
 def judge_utility(
@@ -26,78 +19,13 @@ def judge_utility(
     All models are scored on the same test rows, those whose target is missing left out. With
     ``classes`` the target is predicted as classes even where it is a column of (few) numbers.
     """
-    is_r2 = not classes
-    test = rows.cut(rows.test, MAX_FIDELITY_ROWS, "fidelity test")
-    known = ~_missing(test.columns[target])
-    notices = []
-    if not known.all():
-        notices.append(f"{int((~known).sum())} test rows without a target are not scored")
-        test = test.take(np.flatnonzero(known))
-    if len(np.unique(test.columns[target])) < 2:
-        notices.append("the target does not vary among the test rows: no utility can be measured")
-        return _metrics(None, None, None, np.zeros((0, 0)), is_r2), notices
-
-    size = min(rows.fidelity_size, MAX_FOREST_ROWS)
-    trained_on = {
-        "synthetic": rows.cut(rows.synthetic, size, "fidelity synthetic"),
-        "train": rows.cut(rows.train, MAX_FOREST_ROWS, "utility train"),
-        "independent": rows.cut(rows.independent, size, "fidelity independent"),
-    }
-    design = DesignMatrix(rows.features, trained_on["train"], (test, *trained_on.values()))
-    scored = design.transform(test, without=target)
-    seed = int(stream(rows.seed, "utility").integers(2**31))
-    fit = regression_utility if is_r2 else classification_utility
-    targets = {name: table.columns[target] for name, table in trained_on.items()}
-    targets["test"] = test.columns[target]
-    if classes:
-        targets = _class_codes(targets)
-
-    def run(name: str) -> UtilityScores:
-        return fit(
-            design.transform(trained_on[name], without=target),
-            targets[name],
-            scored,
-            targets["test"],
-            seed=seed,
-            n_jobs=n_jobs,
-        )
-
-    results = {name: run(name) for name in trained_on}
-    counts = resample_counts(
-        stream(rows.seed, "utility resamples"),
-        n_bootstrap,
-        test.n_rows,
-        groups=test.groups,
-        # Without groups every class keeps its size; groups are drawn whole, whatever they hold.
-        strata=None if is_r2 or test.groups is not None else targets["test"],
+    task, notices = predictive_task(rows, target, classes=classes, n_bootstrap=n_bootstrap)
+    if task is None:
+        return _metrics(None, None, None, np.zeros((0, 0)), not classes), notices
+    synthetic, train, independent = (
+        task.score(name, n_jobs=n_jobs) for name in ("synthetic", "train", "independent")
     )
-    metrics = _metrics(
-        results["synthetic"], results["train"], results["independent"], counts, is_r2
-    )
-    return metrics, notices
-
-
-def _missing(values: np.ndarray) -> np.ndarray:
-    return np.isnan(values) if values.dtype.kind == "f" else values < 0
-
-
-def _class_codes(targets: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return int64 class codes, -1 for missing, the same in every table.
-
-    Levels are codes already. Numbers are rounded first: a generator that was not told that the
-    target is whole has not invented a thousand classes.
-    """
-    rounded = {}
-    for name, values in targets.items():
-        if values.dtype.kind != "f":
-            return dict(targets)
-        rounded[name] = np.round(values)
-    together = np.concatenate(list(rounded.values()))
-    classes = np.unique(together[~np.isnan(together)])
-    return {
-        name: np.where(np.isnan(values), -1, np.searchsorted(classes, values))
-        for name, values in rounded.items()
-    }
+    return _metrics(synthetic, train, independent, task.counts, not classes), notices
 
 
 def _metrics(

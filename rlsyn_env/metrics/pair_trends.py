@@ -143,21 +143,31 @@ def _correlations(
     return np.where(defined, np.clip(covariance / scale, -1.0, 1.0), 0.0)
 
 
+def binned_cells(
+    feature: Feature, real: FeatureTable, table: FeatureTable
+) -> tuple[np.ndarray, int]:
+    """Cell int64 ``(n,)`` of every row of ``table`` and the number of cells, missing included.
+
+    Numbers fall into 10 bins of equal width over the range of ``real``, the outer ones open.
+    """
+    values = table.columns[feature.name]
+    if not feature.numeric:
+        return values + 1, feature.n_codes + 1
+    reference = real.columns[feature.name]
+    present = reference[~np.isnan(reference)]
+    inner = np.empty(0)
+    if present.size:
+        inner = np.linspace(present.min(), present.max(), N_BINS + 1)[1:-1]
+    cells = np.where(np.isnan(values), N_BINS, np.searchsorted(inner, values, side="right"))
+    return cells, N_BINS + 1
+
+
 def _cells(
     feature: Feature, real: FeatureTable, synthetic: FeatureTable
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """Cell of every real and synthetic row, and the number of cells (missing included)."""
-    columns = (real.columns[feature.name], synthetic.columns[feature.name])
-    if not feature.numeric:
-        return columns[0] + 1, columns[1] + 1, feature.n_codes + 1
-    present = columns[0][~np.isnan(columns[0])]
-    inner = np.empty(0)
-    if present.size:
-        inner = np.linspace(present.min(), present.max(), N_BINS + 1)[1:-1]
-    binned = [
-        np.where(np.isnan(v), N_BINS, np.searchsorted(inner, v, side="right")) for v in columns
-    ]
-    return binned[0], binned[1], N_BINS + 1
+    real_cells, n_cells = binned_cells(feature, real, real)
+    return real_cells, binned_cells(feature, real, synthetic)[0], n_cells
 
 
 def _contingency_distance(

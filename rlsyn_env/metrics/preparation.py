@@ -134,9 +134,9 @@ def _encode_levels(
     if not levels:
         levels = sorted(next(iter(factors.values()))[1], key=str)
     exact: dict[Hashable, int] = {level: code for code, level in enumerate(levels)}
-    written = {_level_text(level, boolean): code for code, level in enumerate(levels)}
+    written = {level_text(level, boolean): code for code, level in enumerate(levels)}
     unseen = {
-        _level_text(value, boolean)
+        level_text(value, boolean)
         for _, uniques in factors.values()
         for value in uniques
         if value not in exact
@@ -144,12 +144,12 @@ def _encode_levels(
     written |= {text: len(levels) + k for k, text in enumerate(sorted(unseen))}
     codes: dict[str, np.ndarray] = {}
     for role, (positions, uniques) in factors.items():
-        found = [exact.get(v, written.get(_level_text(v, boolean), -1)) for v in uniques]
+        found = [exact.get(v, written.get(level_text(v, boolean), -1)) for v in uniques]
         codes[role] = np.array([*found, -1], dtype=np.int64)[positions]
     return codes, len(levels), len(levels) + len(unseen)
 
 
-def _level_text(value: Any, boolean: bool) -> str:
+def level_text(value: Any, boolean: bool) -> str:
     """Spell a level so that ``1``, ``1.0`` and ``"1"`` agree (and ``True``, ``"true"``, ``1``)."""
     if isinstance(value, (bool, np.bool_)):
         value = int(value) if boolean else str(bool(value))

@@ -47,9 +47,14 @@ def nearest_distances(rows: np.ndarray, references: np.ndarray) -> np.ndarray:
     tiny or (in published code) the root of a negative number; the distance to the row found is
     therefore computed again by subtraction, so an exact copy is at distance exactly 0.
     """
+    return nearest_rows(rows, references)[1]
+
+
+def nearest_rows(rows: np.ndarray, references: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Position int64 ``(n,)`` of the nearest reference of each row, and the distance ``(n,)``."""
     nearest, _ = pairwise_distances_argmin_min(rows, references)
     distances: np.ndarray = np.sqrt(((rows - references[nearest]) ** 2).sum(axis=1))
-    return distances
+    return nearest, distances
 
 
 def membership_inference(

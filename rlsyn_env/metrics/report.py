@@ -15,9 +15,11 @@ from rich.table import Table
 
 from rlsyn_env.errors import TableError
 from rlsyn_env.files import write_text
+from rlsyn_env.metrics.verdict import interval, number, verdict_lines
 
 SCHEMA_VERSION = 1
 REFERENCES = ("real", "independent", "copy")
+FAMILIES = ("fidelity", "utility", "privacy", "overfitting check")
 
 
 @dataclass(frozen=True)
@@ -25,12 +27,12 @@ class Metric:
     """One figure.
 
     Attributes:
-        family: "fidelity", "utility" or "privacy".
+        family: one of ``FAMILIES``.
         value: the figure of the synthetic table; None where it is not defined (see ``note``).
         low: lower end of the 95 % bootstrap interval, or None.
         high: upper end, or None.
         ideal: the value a perfect generator would reach, or None.
-        direction: "lower", "higher", "nearest to 0.5" or "nearest to 1".
+        direction: "lower", "higher", "nearest to 0.5", "nearest to 1" or "nearest to real rows".
         reference: the same figure for "real" rows, "independent" marginals and a "copy" of the
             training rows, computed the same way on the same split.
         description: one plain sentence: what the figure means.
@@ -61,6 +63,16 @@ def finite(value: float | None) -> float | None:
     if value is None or not math.isfinite(value):
         return None
     return float(value)
+
+
+def by_family(metrics: Mapping[str, Metric]) -> dict[str, Metric]:
+    """Return the metrics sorted by family, in their order otherwise."""
+    return {
+        name: metric
+        for family in FAMILIES
+        for name, metric in metrics.items()
+        if metric.family == family
+    }
 
 
 @dataclass(frozen=True)
@@ -133,50 +145,13 @@ class Report:
 
     def verdict(self) -> dict[str, str]:
         """Return one line per family: what was tried and what it found, no seal of approval."""
-        lines = {}
-        for family, write in (
-            ("fidelity", self._fidelity_line),
-            ("utility", self._utility_line),
-            ("privacy", self._privacy_line),
-        ):
-            if any(metric.family == family for metric in self.metrics.values()):
-                lines[family] = write()
-        return lines
-
-    def _fidelity_line(self) -> str:
-        metric = self.metrics["c2st"]
-        return (
-            f"A random forest tells synthetic from held-out real rows with AUC {_show(metric)}; "
-            f"real rows would score {_number(metric.reference['real'])}, independent columns "
-            f"{_number(metric.reference['independent'])}."
-        )
-
-    def _utility_line(self) -> str:
-        s2r, r2r = self.metrics["s2r"], self.metrics["r2r"]
-        return (
-            f"Models trained on synthetic rows score {_show(s2r)} on held-out real rows; models "
-            f"trained on real rows score {_show(r2r)}."
-        )
-
-    def _privacy_line(self) -> str:
-        excess, copies = self.metrics["membership_excess"], self.metrics["exact_copies"]
-        auc = self.metrics["membership_auc"]
-        found = "was not seen to do better than"
-        if excess.low is not None and excess.low > 0:
-            found = "did better than"
-        return (
-            f"Tried: membership inference by distance (AUC {_show(auc)}), which {found} it does "
-            "on independent columns, and a search for copied rows "
-            f"({_percent(copies.value)} of the synthetic rows equal a training row; "
-            f"{_percent(copies.reference['real'])} of the test rows do). No other attack was "
-            "tried, and there is no formal guarantee."
-        )
+        return verdict_lines(self.metrics)
 
     def table(self) -> Table:
         """Return the figures as a rich table."""
         table = Table(title="Held-out evaluation", caption=self._caption(), caption_justify="left")
-        table.add_column("metric")
-        headings = ("value", "95 % interval", *_HEADINGS.values(), "ideal")
+        table.add_column("metric", overflow="fold")
+        headings = ("value", "95 % interval", *REFERENCE_HEADINGS.values(), "ideal")
         for heading in headings:
             table.add_column(heading, justify="right")
         family = ""
@@ -187,7 +162,7 @@ class Report:
             table.add_row(name, *row)
         return table
 
-    def text(self, width: int = 100) -> str:
+    def text(self, width: int = 110) -> str:
         """Return table, verdict and notices as plain text without colours."""
         console = Console(width=width, color_system=None, force_terminal=False)
         with console.capture() as capture:
@@ -208,27 +183,10 @@ class Report:
     def _cells(self) -> list[tuple[str, list[str]]]:
         cells = []
         for name, metric in self.metrics.items():
-            interval = "-"
-            if metric.low is not None and metric.high is not None:
-                interval = f"{metric.low:.3f} to {metric.high:.3f}"
-            references = [_number(metric.reference.get(key)) for key in REFERENCES]
-            row = [_number(metric.value), interval, *references, _number(metric.ideal)]
+            references = [number(metric.reference.get(key)) for key in REFERENCES]
+            row = [number(metric.value), interval(metric), *references, number(metric.ideal)]
             cells.append((name, row))
         return cells
 
 
-_HEADINGS = {"real": "real rows", "independent": "independent", "copy": "copy of train"}
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.1f} %"
-
-
-def _show(metric: Metric) -> str:
-    if metric.low is None or metric.high is None:
-        return _number(metric.value)
-    return f"{_number(metric.value)} ({metric.low:.3f} to {metric.high:.3f})"
+REFERENCE_HEADINGS = {"real": "real rows", "independent": "independent", "copy": "copy of train"}

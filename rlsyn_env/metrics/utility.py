@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +14,17 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from rlsyn_env.metrics.bootstrap import weighted_auc, weighted_r2
+from rlsyn_env.metrics.bootstrap import (
+    weighted_auc,
+    weighted_average_precision,
+    weighted_r2,
+    weighted_rmse,
+)
 
 N_TREES = 200
 MIN_SAMPLES_LEAF = 2
+
+_WeightedScore = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -45,14 +52,22 @@ class UtilityScores:
         Classes: macro one-vs-rest AUROC over the classes present among the scored rows; NaN where
         a resample has one class. Values: R2.
         """
+        return self._by_model(weighted_r2 if self.is_r2 else weighted_auc, counts)
+
+    def second_by_model(self, counts: np.ndarray | None = None) -> dict[str, np.ndarray]:
+        """Like :meth:`by_model`: macro area under the precision-recall curve, or RMSE."""
+        second = weighted_rmse if self.is_r2 else weighted_average_precision
+        return self._by_model(second, counts)
+
+    def _by_model(self, score: _WeightedScore, counts: np.ndarray | None) -> dict[str, np.ndarray]:
         weights = np.ones((1, len(self.truth))) if counts is None else counts
         if self.is_r2:
-            return {k: weighted_r2(self.truth, p, weights) for k, p in self.predictions.items()}
+            return {k: score(self.truth, p, weights) for k, p in self.predictions.items()}
         classes = np.unique(self.truth)
         scores = {}
         for name, probabilities in self.predictions.items():
             per_class = np.array(
-                [weighted_auc(probabilities[:, c], self.truth == c, weights) for c in classes]
+                [score(probabilities[:, c], self.truth == c, weights) for c in classes]
             )
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", RuntimeWarning)  # all NaN: one class in a resample
@@ -73,6 +88,7 @@ def classification_utility(
     *,
     seed: int,
     n_jobs: int = 1,
+    models: Mapping[str, Any] | None = None,
 ) -> UtilityScores:
     """Train a logistic regression and a random forest on one table, score them on another.
 
@@ -86,16 +102,17 @@ def classification_utility(
         scored_classes: int64 ``(m,)`` without -1.
         seed: seed of the forest.
         n_jobs: threads of the forest.
+        models: other scikit-learn classifiers by name in place of these two.
     """
     known = train_classes >= 0
     x, y = train[known], train_classes[known]
     present = np.unique(y)
     n_classes = int(max(scored_classes.max(), y.max(initial=0))) + 1
     predictions = {}
-    for name, model in _classifiers(seed, n_jobs).items():
+    for name, model in (models or _classifiers(seed, n_jobs)).items():
         probabilities = np.zeros((len(scored), n_classes))
         if len(present) >= 2:
-            probabilities[:, present] = _fit(model, x, y).predict_proba(scored)
+            probabilities[:, present] = class_scores(fit_model(model, x, y), scored)
         predictions[name] = probabilities
     note = ""
     if len(present) < 2:
@@ -119,6 +136,7 @@ def regression_utility(
     *,
     seed: int,
     n_jobs: int = 1,
+    models: Mapping[str, Any] | None = None,
 ) -> UtilityScores:
     """Train a ridge regression and a random forest on one table, score R2 on another.
 
@@ -130,12 +148,12 @@ def regression_utility(
     x, y = train[known], train_values[known]
     predictions = {}
     note = ""
-    for name, model in _regressors(seed, n_jobs).items():
+    for name, model in (models or _regressors(seed, n_jobs)).items():
         if len(y) < 2:
             note = "the target has no values in the training rows of the model: R2 is 0 by rule"
             predictions[name] = np.full(len(scored), scored_values.mean())
         else:
-            predictions[name] = np.asarray(_fit(model, x, y).predict(scored), dtype=np.float64)
+            predictions[name] = np.asarray(fit_model(model, x, y).predict(scored), dtype=np.float64)
     return UtilityScores(scored_values, predictions, note)
 
 
@@ -172,7 +190,19 @@ def _regressors(seed: int, n_jobs: int) -> dict[str, Any]:
     }
 
 
-def _fit(model: Any, x: np.ndarray, y: np.ndarray) -> Any:
+def class_scores(model: Any, rows: np.ndarray) -> np.ndarray:
+    """Score ``(n, K)`` of every class of a fitted classifier, higher is likelier.
+
+    Probabilities where the model has them, decision values (a support vector machine) otherwise.
+    """
+    if hasattr(model, "predict_proba"):
+        return np.asarray(model.predict_proba(rows), dtype=np.float64)
+    decision = np.asarray(model.decision_function(rows), dtype=np.float64)
+    return decision if decision.ndim == 2 else np.column_stack([-decision, decision])
+
+
+def fit_model(model: Any, x: np.ndarray, y: np.ndarray) -> Any:
+    """Fit a scikit-learn model on ``x (n, k)`` and ``y (n,)`` and return it."""
     with warnings.catch_warnings():
         # A logistic regression of separable rows need not converge; its ranking is still scored.
         warnings.simplefilter("ignore", ConvergenceWarning)

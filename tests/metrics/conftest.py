@@ -22,7 +22,7 @@ KINDS = {
 LEVELS = {"sex": ("F", "M"), "stage": ("I", "II", "III"), "outcome": (0, 1)}
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_schema() -> Callable[..., TableSchema]:
     """Return a function (name=kind, ...) -> schema, levels given as ``{name: (...)}``."""
 
@@ -41,12 +41,12 @@ def make_schema() -> Callable[..., TableSchema]:
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def cohort_schema(make_schema: Callable[..., TableSchema]) -> TableSchema:
     return make_schema(LEVELS, target="outcome", **KINDS)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_cohort() -> Callable[..., pd.DataFrame]:
     """Return a function (n, seed) -> table of strongly dependent mixed columns."""
 
