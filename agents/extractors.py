@@ -232,6 +232,8 @@ class PrefixExtractor(BaseFeaturesExtractor):
         bin_edges: ``(d, K + 1)``, the bins of nominal features being their levels.
         nominal: ``(d,)`` bool, features whose levels have no order.
         use_noise: whether there are noise columns.
+        max_columns: most columns that earlier features may get; in a wide table each feature sees
+            only as many of the features just before it as fit.
     """
 
     edges: torch.Tensor
@@ -247,11 +249,17 @@ class PrefixExtractor(BaseFeaturesExtractor):
         bin_edges: np.ndarray,
         nominal: np.ndarray,
         use_noise: bool = True,
+        max_columns: int = 8192,
     ) -> None:
         d = _n_features(observation_space)
         target, source = np.tril_indices(d, k=-1)
-        ordered = ~np.asarray(nominal, dtype=bool)[source]
         n_levels = (np.diff(bin_edges, axis=1) > 0).sum(axis=1)
+        n_per_source = np.where(nominal, n_levels * (2 if use_noise else 1), 1)
+        per_distance = np.bincount(target - source, n_per_source[source], minlength=2)
+        reach = np.flatnonzero(per_distance.cumsum() <= max_columns).max()
+        near = target - source <= reach
+        target, source = target[near], source[near]
+        ordered = ~np.asarray(nominal, dtype=bool)[source]
         repeats = n_levels[source[~ordered]]
         level_source = np.repeat(source[~ordered], repeats)
         level_number = np.concatenate([np.arange(n) for n in repeats] or [np.zeros(0, np.int64)])

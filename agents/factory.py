@@ -20,6 +20,7 @@ from agents.extractors import (
 )
 from agents.hyperparameters import (
     ACTIVATIONS,
+    accepted_arguments,
     check_algorithm_arguments,
     check_policy_arguments,
     merge,
@@ -69,7 +70,7 @@ def make_model(
     algorithm.check_env_id(_env_id(core))
     overrides = dict(hyperparams or {})
     policy = overrides.pop("policy", None)
-    preset = dict(algorithm.preset.hyperparams)
+    preset = _preset_for(core, algorithm)
     if policy is not None:
         preset.pop("policy_kwargs", None)
     arguments = resolve(merge(preset, overrides), core.episode_length)
@@ -152,6 +153,20 @@ def load_model(
         buffer.link = link
         model.replay_buffer_kwargs["link"] = link  # type: ignore[attr-defined]
     return model
+
+
+def _preset_for(core: RecordCore, algorithm: Algorithm) -> dict[str, Any]:
+    """Return the preset's hyperparameters, less what only step-by-step observations have."""
+    preset = dict(algorithm.preset.hyperparams)
+    policy_kwargs = dict(preset.get("policy_kwargs", {}))
+    if core.mode == "oneshot" and "features_extractor_kwargs" in policy_kwargs:
+        accepted = accepted_arguments(OneShotExtractor)
+        kwargs = policy_kwargs["features_extractor_kwargs"]
+        policy_kwargs["features_extractor_kwargs"] = {
+            name: value for name, value in kwargs.items() if name in accepted
+        }
+        preset["policy_kwargs"] = policy_kwargs
+    return preset
 
 
 def _divide_rollout(arguments: dict[str, Any], core: RecordCore) -> None:

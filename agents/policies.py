@@ -36,6 +36,7 @@ from stable_baselines3.td3.policies import TD3Policy
 from torch import nn
 
 from agents.action_embedding import embed_actions
+from agents.bin_distributions import BinDistribution, MaskableBinDistribution
 from agents.extractors import RecordExtractor, log_bin_widths
 from agents.noise_actor import NoiseDrivenActor
 from agents.starts import (
@@ -59,9 +60,12 @@ def _default(kwargs: dict[str, Any], action_space: spaces.Space) -> dict[str, An
 
 
 class _ActorCritic:
-    """Mixin of the three actor-critic policies: the skip connection and the start."""
+    """Mixin of the three actor-critic policies: the skip connection, the start, the entropy."""
+
+    bin_distribution: type[BinDistribution | MaskableBinDistribution] = BinDistribution
 
     action_space: spaces.Space
+    action_dist: Any
     action_net: nn.Module
     pi_features_extractor: BaseFeaturesExtractor
     mlp_extractor: MlpExtractor
@@ -88,11 +92,23 @@ class _ActorCritic:
         )
 
     def _build(self, lr_schedule: Schedule) -> None:
+        if isinstance(self.action_space, spaces.Discrete):
+            self.action_dist = self.bin_distribution(int(self.action_space.n))
         super()._build(lr_schedule)  # type: ignore[misc]
         if isinstance(self.action_space, spaces.Discrete):
             start_as_widths(self.action_net, self.pi_features_extractor)
         elif isinstance(self.action_space, spaces.Box) and isinstance(self.action_net, nn.Linear):
             start_as_noise(self.action_net, self.pi_features_extractor, squashed=False)
+
+    def _get_action_dist_from_latent(self, latent_pi: torch.Tensor) -> Any:
+        distribution = super()._get_action_dist_from_latent(latent_pi)  # type: ignore[misc]
+        extractor = self.pi_features_extractor
+        over_bins = isinstance(self.action_space, spaces.Discrete)
+        if over_bins and isinstance(extractor, RecordExtractor):
+            own = latent_pi[:, latent_pi.shape[1] - extractor.features_dim :]
+            position, widths = own[:, extractor.position_columns], extractor.log_widths
+            distribution.log_widths = None if widths is None else position @ widths
+        return distribution
 
 
 class RecordActorCriticPolicy(_ActorCritic, ActorCriticPolicy):
@@ -101,6 +117,8 @@ class RecordActorCriticPolicy(_ActorCritic, ActorCriticPolicy):
 
 class RecordMaskablePolicy(_ActorCritic, MaskableActorCriticPolicy):
     """Of MaskablePPO; over bins."""
+
+    bin_distribution = MaskableBinDistribution
 
 
 class RecordRecurrentPolicy(_ActorCritic, RecurrentActorCriticPolicy):

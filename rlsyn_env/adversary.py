@@ -291,6 +291,7 @@ class Adversary:
         features: torch.Tensor = self._featurise(torch.as_tensor(records, device=self.device))
         return features
 
+    @torch.enable_grad()  # an agent may be stepping under no_grad, as sb3-contrib's ARS does
     def _train(self, fresh: Records) -> None:
         config = self.config
         self._remember(fresh)

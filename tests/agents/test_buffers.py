@@ -13,7 +13,7 @@ from rlsyn_env import ENV_IDS
 from rlsyn_env.errors import ConfigError
 
 BOX, DISCRETE, ONE_SHOT = ENV_IDS
-CHEAP = {"steps_per_update": 4, "hidden": [16], "co_train_every": 10**9}
+CHEAP = {"steps_per_update": 4, "hidden": [16], "co_train_every": 200}
 
 
 def filled(env_id=BOX, n_envs=4, episodes=3, buffer_episodes=3, extra_steps=0):
@@ -48,13 +48,8 @@ def filled(env_id=BOX, n_envs=4, episodes=3, buffer_episodes=3, extra_steps=0):
 
 def move_on(env):
     """Train the discriminator once."""
-    updates = env.core.adversary.updates
-    env.core.adversary.observe(
-        np.random.default_rng(0).random((256, env.core.n_features)).astype(np.float32)
-    )
-    env.core.adversary._pending, fresh = [], env.core.adversary._pending
-    env.core.adversary._train(np.concatenate(fresh))
-    assert env.core.adversary.updates == updates + 1
+    records = np.random.default_rng(0).random((256, env.core.n_features)).astype(np.float32)
+    assert env.core.adversary.observe(records)
 
 
 @pytest.mark.parametrize("env_id", ENV_IDS)
@@ -140,7 +135,7 @@ def test_a_pickled_buffer_leaves_the_core_behind():
     assert twin.link.core is None
     assert buffer.link.core is env.core
     assert len(pickle.dumps(CoreLink(env.core))) < 200
-    assert np.isfinite(twin.sample(32).rewards).all()
+    assert twin.sample(32).rewards.isfinite().all()
 
 
 def test_sb3_trains_on_it_and_the_span_is_the_episode():

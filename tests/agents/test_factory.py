@@ -77,6 +77,17 @@ def test_it_trains_saves_and_loads(name, tmp_path):
     loaded.learn(8 * 11)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [n for n in ALGORITHMS if ONE_SHOT in get_algorithm(n).env_ids])
+def test_it_trains_in_the_one_shot_environment(name):
+    env = small_env(ONE_SHOT)
+    hyperparams = {"ARS": {"n_delta": 2, "n_eval_episodes": 8}}.get(name, {})
+    model = make_model(name, env, seed=0, device="cpu", hyperparams=hyperparams)
+    model.learn(8 * 4)
+    assert model._n_updates > 0
+    assert env.core.adversary.updates > 0
+
+
 def test_a_saved_model_holds_no_core(tmp_path):
     env = small_env(BOX)
     model = small_model("SAC", env)

@@ -182,6 +182,20 @@ def test_the_prefix_extractor_gates_by_position():
     assert (second != 0).sum(dim=1).tolist() == [4, 4, 4]
 
 
+def test_the_prefix_extractor_keeps_to_its_limit():
+    env = make_vec_env(BOX, 3, seed=0, encoder=ENCODER)
+    edges = extractor_kwargs(env.core)["bin_edges"]
+    d = env.core.n_features
+    ordered = np.zeros(d, dtype=bool)
+    whole = PrefixExtractor(env.observation_space, edges, ordered)
+    assert whole.features_dim == d * (d - 1) // 2 + 2 * d
+    cut = PrefixExtractor(env.observation_space, edges, ordered, max_columns=2 * d)
+    assert cut.features_dim == (d - 1) + (d - 2) + 2 * d  # the two features before each
+    assert cut(torch.as_tensor(env.reset())).shape == (3, cut.features_dim)
+    none = PrefixExtractor(env.observation_space, edges, ordered, max_columns=0)
+    assert none.features_dim == 2 * d
+
+
 def test_log_widths_are_those_of_the_bins():
     widths = log_bin_widths(np.array([[0, 0.25, 1, 1]], dtype=np.float32))
     np.testing.assert_allclose(widths[0, :2], np.log([0.25, 0.75]), rtol=1e-6)
@@ -259,3 +273,21 @@ def test_critics_do_not_see_the_noise():
         action = torch.zeros(4, 1)
         for a, b in zip(model.critic(obs, action), model.critic(other, action), strict=True):
             assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize("name", ["ppo", "maskableppo"])
+def test_the_entropy_of_bins_is_highest_at_the_marginals(name):
+    model, env = build(name, DISCRETE, n_envs=32)
+    obs = torch.as_tensor(env.reset())
+    actions = torch.zeros(32, dtype=torch.long)
+    entropy = model.policy.evaluate_actions(obs, actions)[2]
+    # The start is nearly the bins' own widths: a uniform density on [0, 1], of entropy 0.
+    assert entropy.abs().max() < 0.01
+    model.policy.action_net.bias.data[0] += 1.0
+    assert (model.policy.evaluate_actions(obs, actions)[2] < -0.05).all()
+
+
+def test_over_box_an_entropy_bonus_is_that_of_the_gaussian():
+    model, env = build("ppo", BOX, n_envs=4)
+    _, _, entropy = model.policy.evaluate_actions(torch.as_tensor(env.reset()), torch.zeros(4, 1))
+    assert entropy[0].item() == pytest.approx(0.5 * np.log(2 * np.pi * np.e) - 2.0, abs=1e-4)

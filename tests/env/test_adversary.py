@@ -231,3 +231,11 @@ def test_from_dataset_keeps_validation_rows_apart():
     adversary = Adversary.from_dataset("diabetes", validation_size=0.2)
     assert adversary.n_train == pytest.approx(442 * 0.8, abs=1)
     assert isinstance(adversary.encoder.decode(np.full((1, 11), 0.5, np.float32)), pd.DataFrame)
+
+
+def test_it_trains_under_no_grad(encoder, mixed_table):
+    adversary = build(encoder, mixed_table)
+    before = adversary.logits(fakes(encoder, seed=9))
+    with torch.no_grad():
+        assert adversary.observe(fakes(encoder))
+    assert not np.array_equal(before, adversary.logits(fakes(encoder, seed=9)))
