@@ -1,6 +1,6 @@
 """Every algorithm with its default preset on two small tables, and the table of what came out.
 
-    python benchmarks/algorithms.py --jobs 2 --out runs/algorithms --table algorithms.md
+    python benchmarks/algorithms.py --jobs 2 --out runs/algorithms --table docs/algorithms.md
 
 Each cell is one run of the command line in a process of its own: an algorithm, a table, a seed.
 Finished cells are kept in ``results.jsonl`` and skipped the next time. A cell that fails or takes
@@ -134,7 +134,7 @@ def markdown(results: list[dict[str, Any]]) -> str:
 
 HEADER = """# The thirteen algorithms, each with its default preset
 
-Made by `python benchmarks/algorithms.py --jobs 2 --out runs/algorithms --table algorithms.md`.
+Made by `python benchmarks/algorithms.py --jobs 2 --out runs/algorithms --table docs/algorithms.md`.
 
 Pair trends are the mean distance of pairwise associations from held-out rows (0 is the same);
 *before* is that of independent columns, which is what every policy starts from, *after* is that of

@@ -150,7 +150,7 @@ class Report:
     def table(self) -> Table:
         """Return the figures as a rich table."""
         table = Table(title="Held-out evaluation", caption=self._caption(), caption_justify="left")
-        table.add_column("metric", overflow="fold")
+        table.add_column("metric", no_wrap=True)
         headings = ("value", "95 % interval", *REFERENCE_HEADINGS.values(), "ideal")
         for heading in headings:
             table.add_column(heading, justify="right")
