@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from rlsyn_env.errors import TableError
+from rlsyn_env.tables.column_values import native
 from rlsyn_env.tables.schema import ColumnKind, TableSchema, nearest
 
 LEAST_ROWS = 30
@@ -80,7 +81,7 @@ def _check_target(table: pd.DataFrame, schema: TableSchema, target: str, source:
         raise TableError(f"target {target!r} of {source} has no values: choose another target")
     if values.nunique() == 1:
         raise TableError(
-            f"target {target!r} of {source} has one class ({values.iloc[0]!r}): "
+            f"target {target!r} of {source} has one class ({native(values.iloc[0])!r}): "
             "choose another target"
         )
     if kind in (ColumnKind.IDENTIFIER, ColumnKind.CONSTANT):
