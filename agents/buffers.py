@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,9 +11,6 @@ from stable_baselines3.common.type_aliases import ReplayBufferSamples
 from stable_baselines3.common.vec_env import VecNormalize
 
 from rlsyn_env.core import RecordCore
-from rlsyn_env.errors import ConfigError
-
-_ARRAYS = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
 
 
 class CoreLink:
@@ -120,33 +116,3 @@ class RelabellingReplayBuffer(NStepReplayBuffer):
         )
         self.rewards[positions, envs] = core.score(records)[0]
         self.scored_at[positions, envs] = updates
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """Return the filled part as arrays that ``np.savez`` takes; no pickle needed.
-
-        Shapes are ``(filled, n_envs, ...)``; ``position`` holds the next place and whether the
-        buffer has been round.
-        """
-        filled = self.buffer_size if self.full else self.pos
-        saved = {name: getattr(self, name)[:filled].copy() for name in _ARRAYS}
-        saved["scored_at"] = self.scored_at[:filled].copy()
-        saved["position"] = np.array([self.pos, int(self.full)], dtype=np.int64)
-        return saved
-
-    def load_arrays(self, saved: Mapping[str, np.ndarray]) -> None:
-        """Restore what :meth:`arrays` gave.
-
-        Raises:
-            ConfigError: when it does not fit this buffer's shape.
-        """
-        filled, position = len(saved["rewards"]), saved["position"]
-        for name in (*_ARRAYS, "scored_at"):
-            array, place = saved[name], getattr(self, name)
-            fits = len(array) <= len(place) and array.shape[1:] == place.shape[1:]
-            if not fits or (bool(position[1]) and filled != self.buffer_size):
-                raise ConfigError(
-                    f"the saved replay buffer's {name} of shape {array.shape} do not fit one of "
-                    f"shape {place.shape}: use the saved n_envs and buffer_size"
-                )
-            place[:filled] = array
-        self.pos, self.full = int(position[0]), bool(position[1])

@@ -127,9 +127,8 @@ def load_model(
     """Load a model saved with ``model.save(path)``, onto ``vec_env``.
 
     ``cls.load(path, env=vec_env)`` alone works too, but a replay buffer built by it has no core and
-    keeps rewards as stored; here it is bound to ``vec_env.core``. The buffer is empty: fill it with
-    ``model.replay_buffer.load_arrays(arrays)``. As SB3's ``load``, this unpickles: open only files
-    you trust.
+    keeps rewards as stored; here it is bound to ``vec_env.core``. The buffer is empty (a run's
+    checkpoint brings its own back). As SB3's ``load``, this unpickles: open only files you trust.
 
     Args:
         algorithm: the algorithm that was saved.

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 from gymnasium import spaces
 from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy
@@ -167,15 +166,29 @@ class _SoftValuePolicy:
     A greedy policy ignores the observation's noise and gives a handful of distinct records. This
     one is the optimum of "expected score minus temperature times the divergence from the
     marginals" for the Q it has; the temperature is the weight of the marginals.
+
+    Args:
+        temperature: above 0.
+        **kwargs: as in the SB3 policy.
     """
 
-    temperature: float
     log_widths: torch.Tensor
 
-    def _keep(self, bin_edges: np.ndarray, temperature: float) -> None:
+    def __init__(
+        self,
+        observation_space: spaces.Space,
+        action_space: spaces.Discrete,
+        lr_schedule: Schedule,
+        *,
+        temperature: float = 1.0,
+        **kwargs: Any,
+    ) -> None:
         if not temperature > 0:
             raise ValueError(f"temperature must be above 0, not {temperature}")
+        _default(kwargs, action_space)
+        super().__init__(observation_space, action_space, lr_schedule, **kwargs)  # type: ignore[call-arg]
         self.temperature = float(temperature)
+        bin_edges = kwargs["features_extractor_kwargs"]["bin_edges"]
         widths = torch.as_tensor(log_bin_widths(bin_edges))
         self.register_buffer("log_widths", widths, persistent=False)  # type: ignore[attr-defined]
 
@@ -192,24 +205,7 @@ class _SoftValuePolicy:
 
 
 class RecordDQNPolicy(_SoftValuePolicy, DQNPolicy):
-    """Of DQN.
-
-    Args:
-        temperature: see :class:`_SoftValuePolicy`.
-    """
-
-    def __init__(
-        self,
-        observation_space: spaces.Space,
-        action_space: spaces.Discrete,
-        lr_schedule: Schedule,
-        *,
-        temperature: float = 1.0,
-        **kwargs: Any,
-    ) -> None:
-        _default(kwargs, action_space)
-        super().__init__(observation_space, action_space, lr_schedule, **kwargs)
-        self._keep(kwargs["features_extractor_kwargs"]["bin_edges"], temperature)
+    """Of DQN; ``temperature`` as in :class:`_SoftValuePolicy`."""
 
     def make_q_net(self) -> QNetwork:
         """Build a Q-network whose values are near 0."""
@@ -222,24 +218,7 @@ class RecordDQNPolicy(_SoftValuePolicy, DQNPolicy):
 
 
 class RecordQRDQNPolicy(_SoftValuePolicy, QRDQNPolicy):
-    """Of QR-DQN; Q is the mean of the quantiles.
-
-    Args:
-        temperature: see :class:`_SoftValuePolicy`.
-    """
-
-    def __init__(
-        self,
-        observation_space: spaces.Space,
-        action_space: spaces.Discrete,
-        lr_schedule: Schedule,
-        *,
-        temperature: float = 1.0,
-        **kwargs: Any,
-    ) -> None:
-        _default(kwargs, action_space)
-        super().__init__(observation_space, action_space, lr_schedule, **kwargs)
-        self._keep(kwargs["features_extractor_kwargs"]["bin_edges"], temperature)
+    """Of QR-DQN: Q is the mean of the quantiles; ``temperature`` as in its base."""
 
     def make_quantile_net(self) -> QuantileNetwork:
         """Build a quantile network whose values are near 0."""

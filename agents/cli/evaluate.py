@@ -81,7 +81,8 @@ def _judge_run(arguments: argparse.Namespace) -> tuple[Report, Path]:
         changes["seed"] = arguments.seed
     config = replace(config, **changes)
     synthetic = arguments.synthetic or folder.existing_synthetic_file()
-    data, table = reload_run_data(config, saved, folder), read_table(synthetic)
+    data = reload_run_data(config, saved, folder)
+    table = read_table(synthetic, schema=data.schema)
     with step_bar(progress_console(arguments)) as show:
         report = judge(data, table, config, show)
     if report is None:

@@ -17,7 +17,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-from rlsyn_env.metrics.bootstrap import weighted_auc
+from rlsyn_env.metrics.bootstrap import percentile_interval, resample_counts, weighted_auc
 from rlsyn_env.metrics.column_shapes import column_shape_table, column_shapes
 from rlsyn_env.metrics.pair_trends import pair_trend_table, pair_trends
 from rlsyn_env.metrics.preparation import subsample
@@ -56,6 +56,15 @@ class TwoSampleTest:
     scores: np.ndarray
     is_real: np.ndarray
     groups: np.ndarray | None
+
+    def interval(
+        self, rng: np.random.Generator, n_bootstrap: int
+    ) -> tuple[float | None, float | None]:
+        """Return the 95 % interval of ``auc``, from resamples of the scored rows (or groups)."""
+        counts = resample_counts(
+            rng, n_bootstrap, len(self.scores), groups=self.groups, strata=self.is_real
+        )
+        return percentile_interval(weighted_auc(self.scores, self.is_real, counts))
 
 
 def forest_judge(seed: int, n_jobs: int) -> RandomForestClassifier:

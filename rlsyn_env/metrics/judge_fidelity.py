@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from rlsyn_env.metrics.bootstrap import (
     distance_interval,
-    percentile_interval,
     resample_counts,
     stream,
-    weighted_auc,
 )
 from rlsyn_env.metrics.column_shapes import shape_distances
 from rlsyn_env.metrics.design_matrix import DesignMatrix
@@ -76,7 +75,7 @@ def _column_shapes(
         high=high,
         ideal=0.0,
         direction="lower",
-        reference=_reference(values),
+        reference=fidelity_reference(values),
         description=(
             "Mean distance of single columns from held-out rows (KS for numbers, total variation "
             "for levels, missing included): 0 is the same distribution, 1 a disjoint one."
@@ -120,7 +119,7 @@ def _pair_trends(
         high=high,
         ideal=0.0,
         direction="lower",
-        reference=_reference(values),
+        reference=fidelity_reference(values),
         description=(
             "Mean distance of pairwise associations from held-out rows (half the difference of "
             "correlations, or total variation of contingency tables): 0 is the same."
@@ -164,14 +163,7 @@ def _c2st(
     results = {name: run(test, table) for name, table in tables.items()}
     against_train = run(train, tables["value"]).auc
     scored = results["value"]
-    counts = resample_counts(
-        stream(rows.seed, "c2st resamples"),
-        n_bootstrap,
-        len(scored.scores),
-        groups=scored.groups,
-        strata=scored.is_real,
-    )
-    low, high = percentile_interval(weighted_auc(scored.scores, scored.is_real, counts))
+    low, high = scored.interval(stream(rows.seed, "c2st resamples"), n_bootstrap)
     return Metric(
         family="fidelity",
         value=scored.auc,
@@ -179,7 +171,7 @@ def _c2st(
         high=high,
         ideal=0.5,
         direction="nearest to 0.5",
-        reference=_reference({name: result.auc for name, result in results.items()}),
+        reference=fidelity_reference({name: result.auc for name, result in results.items()}),
         description=(
             "AUC of a random forest that tells synthetic from held-out rows: 0.5 cannot, 1.0 "
             "always can. The extra figure against training rows falls below 0.5 for copies."
@@ -188,9 +180,10 @@ def _c2st(
     )
 
 
-def _reference(values: dict[str, Any]) -> dict[str, float | None]:
+def fidelity_reference(values: Mapping[str, float | None]) -> dict[str, float | None]:
+    """Reference columns of a fidelity figure: a copy of train *is* the real rows there."""
     return {
         "real": values["real"],
         "independent": values["independent"],
-        "copy": values["real"],  # the same rows: see rlsyn_env.metrics.evaluation
+        "copy": values["real"],
     }

@@ -7,7 +7,7 @@ import gzip
 import os
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 import pandas as pd
 
@@ -99,18 +99,15 @@ class _Abort(Exception):  # noqa: N818 - a signal, not an error
     """Unwinds the temporary file without an error of its own."""
 
 
-class _Chunks:
-    def open(self, path: Path) -> None:
-        raise NotImplementedError
+class _Chunks(Protocol):
+    def open(self, path: Path) -> None: ...
 
-    def write(self, table: pd.DataFrame, *, first: bool) -> None:
-        raise NotImplementedError
+    def write(self, table: pd.DataFrame, *, first: bool) -> None: ...
 
-    def close(self) -> None:
-        raise NotImplementedError
+    def close(self) -> None: ...
 
 
-class _CsvChunks(_Chunks):
+class _CsvChunks:
     def __init__(self, schema: TableSchema | None) -> None:
         self._file: IO[str] | None = None
         self._dates: set[str] | None = None
@@ -146,7 +143,7 @@ def _holds_dates(series: pd.Series) -> bool:
     return find_resolution(to_seconds(series.dropna())) == DATE_RESOLUTION
 
 
-class _ParquetChunks(_Chunks):
+class _ParquetChunks:
     def __init__(self, path: Path) -> None:
         try:
             import pyarrow

@@ -10,7 +10,6 @@ import pytest
 from agents import make_model, make_vec_env
 from agents.buffers import CoreLink, RelabellingReplayBuffer
 from rlsyn_env import ENV_IDS
-from rlsyn_env.errors import ConfigError
 
 BOX, DISCRETE, ONE_SHOT = ENV_IDS
 CHEAP = {"steps_per_update": 4, "hidden": [16], "co_train_every": 200}
@@ -103,30 +102,6 @@ def test_a_full_buffer_never_joins_two_episodes():
     position = start[:, 11:22].argmax(axis=1)
     for row_start, row_end, t in zip(start, end, position, strict=True):
         np.testing.assert_array_equal(row_start[:t], row_end[:t])
-
-
-def test_arrays_round_trip_without_pickle(tmp_path):
-    buffer, env = filled(episodes=4, extra_steps=2)
-    np.savez(tmp_path / "replay.npz", **buffer.arrays())
-    twin, _ = filled(episodes=0)
-    with np.load(tmp_path / "replay.npz", allow_pickle=False) as saved:
-        twin.load_arrays(saved)
-    assert (twin.pos, twin.full) == (buffer.pos, buffer.full)
-    twin.link = CoreLink(env.core)
-    samples = []
-    for each in (buffer, twin):
-        np.random.seed(3)  # noqa: NPY002
-        samples.append(each.sample(64))
-    for a, b in zip(*samples, strict=True):
-        np.testing.assert_array_equal(a, b)
-
-
-def test_arrays_of_another_shape_are_refused():
-    saved = filled(n_envs=4)[0].arrays()
-    with pytest.raises(ConfigError, match="use the saved n_envs"):
-        filled(n_envs=2)[0].load_arrays(saved)
-    with pytest.raises(ConfigError, match="use the saved n_envs"):
-        filled(buffer_episodes=5)[0].load_arrays(saved)
 
 
 def test_a_pickled_buffer_leaves_the_core_behind():

@@ -13,7 +13,8 @@ from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 
 from rlsyn_env.metrics.bootstrap import distance_interval, resample_counts
-from rlsyn_env.metrics.full_suite.context import Context, Findings, fidelity_reference
+from rlsyn_env.metrics.full_suite.context import Context, Findings
+from rlsyn_env.metrics.judge_fidelity import fidelity_reference
 from rlsyn_env.metrics.preparation import subsample
 from rlsyn_env.metrics.report import Metric
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from rlsyn_env.metrics.bootstrap import distance_interval, resample_counts, stream
 from rlsyn_env.metrics.design_matrix import DesignMatrix
+from rlsyn_env.metrics.judge_fidelity import fidelity_reference
 from rlsyn_env.metrics.predictive_task import PredictiveTask, predictive_task
 from rlsyn_env.metrics.preparation import Feature, FeatureTable
 from rlsyn_env.metrics.report import Metric
@@ -150,15 +151,6 @@ def distance_metric(
         note=note,
         extra=extra or {},
     )
-
-
-def fidelity_reference(values: Mapping[str, float | None]) -> dict[str, float | None]:
-    """Reference columns of a fidelity figure: a copy of train *is* the real rows there."""
-    return {
-        "real": values["real"],
-        "independent": values["independent"],
-        "copy": values["real"],
-    }
 
 
 def _drawn(table: FeatureTable, counts: np.ndarray) -> FeatureTable:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from rlsyn_env.metrics.bootstrap import percentile_interval, resample_counts, weighted_auc
 from rlsyn_env.metrics.fidelity import c2st, logistic_judge
-from rlsyn_env.metrics.full_suite.context import Context, Findings, fidelity_reference
+from rlsyn_env.metrics.full_suite.context import Context, Findings
+from rlsyn_env.metrics.judge_fidelity import fidelity_reference
 from rlsyn_env.metrics.report import Metric
 from rlsyn_env.metrics.rows import MAX_C2ST_ROWS
 
@@ -25,14 +25,7 @@ def judge_logistic_two_sample(context: Context) -> Findings:
         for name, table in context.tables.items()
     }
     scored = found["value"]
-    counts = resample_counts(
-        context.stream("c2st resamples"),
-        context.n_bootstrap,
-        len(scored.scores),
-        groups=scored.groups,
-        strata=scored.is_real,
-    )
-    low, high = percentile_interval(weighted_auc(scored.scores, scored.is_real, counts))
+    low, high = scored.interval(context.stream("c2st resamples"), context.n_bootstrap)
     return Findings(
         {
             "c2st_logistic": Metric(

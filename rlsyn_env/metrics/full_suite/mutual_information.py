@@ -16,7 +16,8 @@ import numpy as np
 
 from rlsyn_env.metrics.bootstrap import distance_interval, resample_counts
 from rlsyn_env.metrics.column_shapes import cell_shares, shares
-from rlsyn_env.metrics.full_suite.context import Context, Findings, fidelity_reference
+from rlsyn_env.metrics.full_suite.context import Context, Findings
+from rlsyn_env.metrics.judge_fidelity import fidelity_reference
 from rlsyn_env.metrics.pair_trends import binned_cells, choose_pairs
 from rlsyn_env.metrics.preparation import Feature, FeatureTable, subsample
 from rlsyn_env.metrics.report import Metric

@@ -16,7 +16,8 @@ import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
 from rlsyn_env.metrics.bootstrap import percentile_interval, resample_counts
-from rlsyn_env.metrics.full_suite.context import Context, Findings, fidelity_reference
+from rlsyn_env.metrics.full_suite.context import Context, Findings
+from rlsyn_env.metrics.judge_fidelity import fidelity_reference
 from rlsyn_env.metrics.privacy import nearest_rows
 from rlsyn_env.metrics.report import Metric
 

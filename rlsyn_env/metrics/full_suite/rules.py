@@ -16,7 +16,8 @@ import numpy as np
 from scipy.stats import binomtest
 
 from rlsyn_env.errors import ConfigError
-from rlsyn_env.metrics.full_suite.context import Context, Findings, fidelity_reference
+from rlsyn_env.metrics.full_suite.context import Context, Findings
+from rlsyn_env.metrics.judge_fidelity import fidelity_reference
 from rlsyn_env.metrics.preparation import Feature, FeatureTable, level_text
 from rlsyn_env.metrics.report import Metric
 from rlsyn_env.tables.schema import ColumnKind, TableSchema, nearest
