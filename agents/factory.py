@@ -12,12 +12,6 @@ from stable_baselines3.common.noise import NormalActionNoise
 from stable_baselines3.common.policies import BasePolicy
 
 from agents.buffers import CoreLink, RelabellingReplayBuffer
-from agents.extractors import (
-    OneShotExtractor,
-    RecordExtractor,
-    extractor_kwargs,
-    nominal_features,
-)
 from agents.hyperparameters import (
     ACTIVATIONS,
     accepted_arguments,
@@ -26,7 +20,13 @@ from agents.hyperparameters import (
     merge,
     resolve,
 )
-from agents.linear_policy import RecordARSPolicy
+from agents.policies.extractors import (
+    OneShotExtractor,
+    RecordExtractor,
+    extractor_kwargs,
+    nominal_features,
+)
+from agents.policies.linear_policy import RecordARSPolicy
 from agents.registry import Algorithm, get_algorithm
 from agents.vec_env import RecordVecEnv
 from rlsyn_env.core import RecordCore

@@ -14,13 +14,13 @@ import pandas as pd
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 
-from agents.checkpoint import load_parameters
-from agents.config import load_yaml
 from agents.factory import make_model
 from agents.lockstep import draw_bins, draws_bins, speed_up
-from agents.random_states import get_random_states, isolated, seed_all
 from agents.registry import get_algorithm
-from agents.run_folder import RunFolder
+from agents.runs.checkpoint import load_parameters
+from agents.runs.config import load_yaml
+from agents.runs.random_states import get_random_states, isolated, seed_all
+from agents.runs.run_folder import RunFolder
 from agents.vec_env import RecordVecEnv, make_vec_env
 from rlsyn_env.core import RecordCore
 from rlsyn_env.envs import make_core

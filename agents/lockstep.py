@@ -16,11 +16,11 @@ from gymnasium import spaces
 from stable_baselines3.common.policies import ActorCriticPolicy, BasePolicy
 from torch.nn import functional as F  # noqa: N812
 
-from agents.extractors import RecordExtractor, atanh
+from agents.policies.extractors import RecordExtractor, atanh
 
 
 class LockstepForward:
-    """Replaces ``forward`` of a :class:`~agents.extractors.RecordExtractor` while generating.
+    """Replaces ``forward`` of a :class:`.RecordExtractor` while generating.
 
     Gives the same features, to rounding, for batches whose rows are all at the same position and
     whose prefixes grow by one feature from call to call. The result is overwritten by the next

@@ -16,9 +16,9 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 
-from agents import policies
 from agents.hyperparameters import parse_hyperparams
-from agents.linear_policy import RecordARSPolicy
+from agents.policies import generic as policies
+from agents.policies.linear_policy import RecordARSPolicy
 from agents.random_search import RecordARS
 from rlsyn_env import ENV_IDS
 from rlsyn_env.errors import ConfigError

@@ -7,16 +7,16 @@ from collections.abc import Callable
 
 from stable_baselines3.common.callbacks import BaseCallback
 
-from agents.interrupts import StopRequest, TrainingStopped
+from agents.runs.interrupts import StopRequest, TrainingStopped
 
 
 class CheckpointCallback(BaseCallback):
     """Calls ``save`` every so many seconds, always between two updates.
 
     The start of a rollout is where an algorithm's state is whole: PPO has trained on its last
-    rollout, its buffer is empty and its environments are where ``_last_obs`` says. There a
-    requested stop saves and raises :class:`~agents.interrupts.TrainingStopped`; returning False
-    would not stop ARS.
+    rollout, its buffer is empty and its environments are where ``_last_obs`` says. There
+    a requested stop saves and raises :class:`~agents.runs.interrupts.TrainingStopped`; returning
+    False would not stop ARS.
 
     Args:
         save: writes one checkpoint.

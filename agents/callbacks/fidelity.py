@@ -9,7 +9,7 @@ import pandas as pd
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Figure
 
-from agents.recorder import EpisodeRecorder
+from agents.runs.recorder import EpisodeRecorder
 from rlsyn_env.metrics import column_shapes, pair_trends
 from rlsyn_env.tables.encoder import RecordEncoder
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from stable_baselines3.common.callbacks import BaseCallback
 
-from agents.recorder import EpisodeRecorder
+from agents.runs.recorder import EpisodeRecorder
 from rlsyn_env.core import RecordCore
 
 

@@ -6,7 +6,7 @@ import time
 
 from stable_baselines3.common.callbacks import BaseCallback
 
-from agents.recorder import EpisodeRecorder, distinct_share
+from agents.runs.recorder import EpisodeRecorder, distinct_share
 from rlsyn_env.core import RecordCore
 
 DIAGNOSTICS = (

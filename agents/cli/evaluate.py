@@ -53,10 +53,10 @@ def _judge_run(arguments: argparse.Namespace) -> tuple[Report, Path]:
     from dataclasses import replace
 
     from agents.cli.options import progress_console, step_bar
-    from agents.config import TrainConfig
-    from agents.outcome import judge
-    from agents.run_data import reload_run_data
-    from agents.run_folder import RunFolder
+    from agents.runs.config import TrainConfig
+    from agents.runs.outcome import judge
+    from agents.runs.run_data import reload_run_data
+    from agents.runs.run_folder import RunFolder
     from rlsyn_env.errors import ConfigError
     from rlsyn_env.tables.reader import read_table
 

@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from agents.cli.options import parse_fixed, progress_console, say
     from agents.generation import load_generator
-    from agents.outcome import write_synthetic
+    from agents.runs.outcome import write_synthetic
     from rlsyn_env.errors import ConfigError
 
     out: Path = arguments.out

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from agents.run_folder import RunFolder
-    from agents.training import Run
+    from agents.runs.run_folder import RunFolder
+    from agents.runs.training import Run
 
 _NOT_CONFIG = ("command", "run", "out", "resume", "overwrite", "no_progress", "checkpoint_seconds")
 
@@ -75,13 +75,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Train; returns 0, or 130 when Ctrl-C stopped it after saving."""
     from agents.cli.options import progress_console, say
-    from agents.interrupts import TrainingStopped
-    from agents.training import learn, resume_run
+    from agents.runs.interrupts import TrainingStopped
+    from agents.runs.training import learn, resume_run
 
     given = _given_options(arguments)
     folder = _named_folder(arguments)
     if arguments.resume:
-        from agents.config import merge_resumed
+        from agents.runs.config import merge_resumed
 
         assert folder is not None  # --resume without a folder is refused
         built, checkpoint = resume_run(folder, lambda saved: merge_resumed(saved, given))
@@ -133,7 +133,7 @@ def _given_options(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _named_folder(arguments: argparse.Namespace) -> RunFolder | None:
     """The folder that the user named; checked, nothing written."""
-    from agents.run_folder import RunFolder
+    from agents.runs.run_folder import RunFolder
     from rlsyn_env.errors import ConfigError
 
     out: Path | None = arguments.out
@@ -163,10 +163,10 @@ def _new_run(
 ) -> tuple[Run, RunFolder]:
     """Check everything, then make the folder."""
     from agents.cli.options import note
-    from agents.config import TrainConfig
-    from agents.run_data import load_run_data
-    from agents.run_folder import fresh_folder
-    from agents.training import build_run, start_run
+    from agents.runs.config import TrainConfig
+    from agents.runs.run_data import load_run_data
+    from agents.runs.run_folder import fresh_folder
+    from agents.runs.training import build_run, start_run
     from rlsyn_env.errors import ConfigError
 
     config = TrainConfig(**given)
@@ -191,7 +191,7 @@ def _command_line() -> str:
 
 
 def _summary(built: Run) -> str:
-    from agents.training import total_records
+    from agents.runs.training import total_records
 
     rows = built.data.split
     test = 0 if built.data.test_table is None else len(built.data.test_table)
@@ -208,7 +208,7 @@ def _finish(built: Run, folder: RunFolder, console: Console | None) -> None:
 
     from agents.cli.options import output_console, say, step_bar
     from agents.generation import load_generator
-    from agents.outcome import export_model, judge, write_synthetic
+    from agents.runs.outcome import export_model, judge, write_synthetic
     from rlsyn_env.tables.reader import read_table
 
     config = built.config

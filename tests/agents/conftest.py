@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from agents.config import TrainConfig
-from agents.run_data import load_run_data
-from agents.run_folder import RunFolder
-from agents.training import Run, build_run, start_run
+from agents.runs.config import TrainConfig
+from agents.runs.run_data import load_run_data
+from agents.runs.run_folder import RunFolder
+from agents.runs.training import Run, build_run, start_run
 
 
 @pytest.fixture

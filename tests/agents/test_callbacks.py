@@ -9,8 +9,8 @@ from rich.console import Console
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from agents.callbacks.fidelity import marginals_figure
-from agents.recorder import EpisodeRecorder, distinct_share
-from agents.training import learn
+from agents.runs.recorder import EpisodeRecorder, distinct_share
+from agents.runs.training import learn
 
 #: Options that spare an off-policy algorithm most of its gradient steps.
 LIGHT = {"sac": {"gradient_steps": 1, "batch_size": 32}}

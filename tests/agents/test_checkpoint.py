@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from agents import checkpoint as checkpoints
-from agents.checkpoint import load_checkpoint, restore, save_checkpoint
 from agents.registry import get_algorithm
-from agents.training import learn
+from agents.runs import checkpoint as checkpoints
+from agents.runs.checkpoint import load_checkpoint, restore, save_checkpoint
+from agents.runs.training import learn
 from rlsyn_env.errors import ConfigError
 
 #: Options that spare algorithms most of their work.
@@ -103,10 +103,10 @@ def test_a_full_disk_leaves_the_previous_checkpoint(
 KILLED = """
 import os, sys
 from pathlib import Path
-import agents.checkpoint as checkpoints
-from agents.config import TrainConfig
-from agents.run_data import load_run_data
-from agents.training import build_run
+import agents.runs.checkpoint as checkpoints
+from agents.runs.config import TrainConfig
+from agents.runs.run_data import load_run_data
+from agents.runs.training import build_run
 config = TrainConfig(dataset="diabetes", n_envs=2)
 run = build_run(config, load_run_data(config))
 root = Path(sys.argv[1])

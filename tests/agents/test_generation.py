@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from agents.generation import BATCH, generate, load_generator
-from agents.outcome import export_model, write_synthetic
+from agents.runs.outcome import export_model, write_synthetic
 from rlsyn_env.errors import ConfigError, RLSynError
 from rlsyn_env.tables.reader import read_table
 

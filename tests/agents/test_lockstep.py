@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from agents.extractors import RecordExtractor
 from agents.lockstep import LockstepForward, draw_bins, draws_bins
+from agents.policies.extractors import RecordExtractor
 
 
 def extractors(model) -> list[RecordExtractor]:

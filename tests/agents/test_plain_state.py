@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from agents.plain_state import from_plain, holds_tensor, to_plain
+from agents.runs.plain_state import from_plain, holds_tensor, to_plain
 
 
 def round_trip(value):

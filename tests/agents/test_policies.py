@@ -10,8 +10,8 @@ import torch
 from scipy.stats import kstest
 
 from agents import ALGORITHMS, get_algorithm, make_model, make_vec_env
-from agents.action_embedding import ActionEmbedding
-from agents.extractors import (
+from agents.policies.action_embedding import ActionEmbedding
+from agents.policies.extractors import (
     PrefixExtractor,
     RecordExtractor,
     extractor_kwargs,

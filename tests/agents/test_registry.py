@@ -10,7 +10,7 @@ from stable_baselines3.common.utils import LinearSchedule
 
 from agents import ALGORITHMS, get_algorithm, parse_hyperparams
 from agents.hyperparameters import resolve
-from agents.policies import RecordSACPolicy
+from agents.policies.generic import RecordSACPolicy
 from rlsyn_env import ENV_IDS
 from rlsyn_env.adversary import AdversaryConfig
 from rlsyn_env.errors import ConfigError

@@ -9,11 +9,11 @@ import pytest
 import torch
 from stable_baselines3.common.callbacks import BaseCallback
 
-from agents.checkpoint import load_checkpoint
 from agents.generation import generate, load_generator
-from agents.interrupts import StopRequest, TrainingStopped
-from agents.outcome import export_model
-from agents.training import learn, resume_run
+from agents.runs.checkpoint import load_checkpoint
+from agents.runs.interrupts import StopRequest, TrainingStopped
+from agents.runs.outcome import export_model
+from agents.runs.training import learn, resume_run
 from rlsyn_env.errors import ConfigError
 
 BUDGET = {"algo": "ppo", "n_envs": 128, "total_records": 1280}

@@ -17,8 +17,8 @@ import yaml
 from stable_baselines3 import PPO, SAC
 
 from agents.cli.main import main
-from agents.recorder import RecordedVecEnv
 from agents.registry import get_algorithm
+from agents.runs.recorder import RecordedVecEnv
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -329,7 +329,7 @@ def test_a_users_own_algorithm(cli, work, monkeypatch: pytest.MonkeyPatch) -> No
     assert cli("generate", run, "-n", 20, "--out", "more.csv")[0] == 0
     code, _, err = cli("train", "--resume", run, "--total-records", "80")
     assert code == 0, err
-    from agents.checkpoint import load_checkpoint
+    from agents.runs.checkpoint import load_checkpoint
 
     assert load_checkpoint(run / "checkpoints").state["agent"]["my_updates"] == 5
 
@@ -338,12 +338,12 @@ def test_a_users_own_algorithm(cli, work, monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_full_disk_is_one_line(cli, work, tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     import errno
 
-    import agents.checkpoint
+    import agents.runs.checkpoint
 
     def full(*args: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(agents.checkpoint, "_flush", full)
+    monkeypatch.setattr(agents.runs.checkpoint, "_flush", full)
     code, _, err = cli("train", "--dataset", "diabetes", "--out", "runs/x", *tiny)
     assert code == 1
     assert err.strip().splitlines()[-1] == "error: No space left on device"

@@ -8,7 +8,7 @@ import torch
 from stable_baselines3.common.type_aliases import PyTorchObs
 from stable_baselines3.td3.policies import Actor
 
-from agents.extractors import RecordExtractor
+from agents.policies.extractors import RecordExtractor
 
 _FLOOR = 1e-3  # added to a slope before its logarithm: bounds the pull of a flat spot
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from agents.plain_state import from_plain, to_plain
+from agents.runs.plain_state import from_plain, to_plain
 
 
 def get_random_states() -> dict[str, Any]:

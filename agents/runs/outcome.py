@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from agents.config import TrainConfig, save_yaml
+from agents.runs.config import TrainConfig, save_yaml
 from agents.generation import Generator, generate
-from agents.run_data import RunData
-from agents.run_folder import RunFolder
-from agents.training import Run
+from agents.runs.run_data import RunData
+from agents.runs.run_folder import RunFolder
+from agents.runs.training import Run
 from rlsyn_env.files import atomic_path
 from rlsyn_env.metrics import Report, evaluate
 from rlsyn_env.tables.writer import TableWriter

@@ -10,7 +10,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.type_aliases import PyTorchObs
 from torch import nn
 
-from agents.extractors import OneShotExtractor, PrefixExtractor, log_bin_widths
+from agents.policies.extractors import OneShotExtractor, PrefixExtractor, log_bin_widths
 
 
 class RecordARSPolicy(ARSPolicy):

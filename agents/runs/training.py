@@ -24,19 +24,19 @@ from agents.callbacks import (
     ProgressCallback,
     ScalarsCallback,
 )
-from agents.checkpoint import (
+from agents.runs.checkpoint import (
     Checkpoint,
     load_checkpoint,
     restore,
     save_checkpoint,
 )
-from agents.config import TrainConfig
+from agents.runs.config import TrainConfig
 from agents.factory import make_model
-from agents.interrupts import StopRequest, TrainingStopped
-from agents.recorder import EpisodeRecorder, RecordedVecEnv
+from agents.runs.interrupts import StopRequest, TrainingStopped
+from agents.runs.recorder import EpisodeRecorder, RecordedVecEnv
 from agents.registry import Algorithm, get_algorithm
-from agents.run_data import DEFAULT_DATASET, RunData, reload_run_data, save_split
-from agents.run_folder import RunFolder
+from agents.runs.run_data import DEFAULT_DATASET, RunData, reload_run_data, save_split
+from agents.runs.run_folder import RunFolder
 from rlsyn_env.adversary import Adversary, AdversaryConfig
 from rlsyn_env.envs import make_core
 from rlsyn_env.errors import ConfigError

@@ -27,8 +27,8 @@ from sb3_contrib.common.recurrent.type_aliases import RNNStates
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.save_util import load_from_zip_file, recursive_setattr
 
-from agents.plain_state import from_plain, holds_tensor, to_plain
-from agents.random_states import get_random_states, set_random_states
+from agents.runs.plain_state import from_plain, holds_tensor, to_plain
+from agents.runs.random_states import get_random_states, set_random_states
 from rlsyn_env.core import RecordCore
 from rlsyn_env.errors import ConfigError
 from rlsyn_env.files import write_text

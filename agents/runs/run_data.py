@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from agents.config import TrainConfig
-from agents.run_folder import RunFolder
+from agents.runs.config import TrainConfig
+from agents.runs.run_folder import RunFolder
 from rlsyn_env.errors import ConfigError, TableError
 from rlsyn_env.files import write_text
 from rlsyn_env.tables.datasets import Dataset, load_dataset

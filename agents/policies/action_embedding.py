@@ -9,7 +9,7 @@ from stable_baselines3.common.policies import BaseModel
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from agents.extractors import RecordExtractor
+from agents.policies.extractors import RecordExtractor
 
 
 class ActionEmbedding(nn.Module):

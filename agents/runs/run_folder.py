@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from agents.config import load_yaml, save_yaml
+from agents.runs.config import load_yaml, save_yaml
 from rlsyn_env.errors import ConfigError
 from rlsyn_env.files import write_text
 

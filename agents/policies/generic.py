@@ -34,11 +34,11 @@ from stable_baselines3.sac.policies import SACPolicy
 from stable_baselines3.td3.policies import TD3Policy
 from torch import nn
 
-from agents.action_embedding import embed_actions
-from agents.bin_distributions import BinDistribution, MaskableBinDistribution
-from agents.extractors import RecordExtractor, log_bin_widths
-from agents.noise_actor import NoiseDrivenActor
-from agents.starts import (
+from agents.policies.action_embedding import embed_actions
+from agents.policies.bin_distributions import BinDistribution, MaskableBinDistribution
+from agents.policies.extractors import RecordExtractor, log_bin_widths
+from agents.policies.noise_actor import NoiseDrivenActor
+from agents.policies.starts import (
     SMALL,
     Skip,
     SkipMlpExtractor,
@@ -234,7 +234,7 @@ class _BoxActorCritic:
     """Mixin of the off-policy actor-critics over ``Box``.
 
     The critic's own extractor does not see the noise, on which no return depends, and the action
-    reaches it through an :class:`~agents.action_embedding.ActionEmbedding`.
+    reaches it through an :class:`~agents.policies.action_embedding.ActionEmbedding`.
     """
 
     features_extractor_kwargs: dict[str, Any]
@@ -267,7 +267,7 @@ class RecordTD3Policy(_BoxActorCritic, TD3Policy):
     """Of TD3 and DDPG.
 
     Args:
-        entropy_weight: see :class:`~agents.noise_actor.NoiseDrivenActor`.
+        entropy_weight: see :class:`~agents.policies.noise_actor.NoiseDrivenActor`.
         **kwargs: as in SB3's policy.
     """
 

@@ -14,7 +14,7 @@ import torch
 from stable_baselines3.common.torch_layers import MlpExtractor
 from torch import nn
 
-from agents.extractors import OneShotExtractor, RecordExtractor
+from agents.policies.extractors import OneShotExtractor, RecordExtractor
 
 SMALL = 0.01  # factor of the last layer's random weights: small, but not 0, so that gradients flow
 
@@ -46,7 +46,7 @@ def start_as_noise(layer: nn.Module, extractor: nn.Module, *, squashed: bool) ->
 
     Args:
         layer: the actor's last layer; its input ends in the extractor's columns.
-        extractor: one of :mod:`agents.extractors`; for any other the layer is left alone.
+        extractor: one of :mod:`agents.policies.extractors`; for any other the layer is left alone.
         squashed: whether a tanh follows.
     """
     if not isinstance(extractor, (RecordExtractor, OneShotExtractor)):

@@ -1,0 +1,1 @@
+"""Networks and policies that start from the table's marginals."""
