@@ -11,7 +11,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.noise import NormalActionNoise
 from stable_baselines3.common.policies import BasePolicy
 
-from agents.buffers import CoreLink, RelabellingReplayBuffer
+from agents.buffers import CoreLink, EpisodeRolloutBuffer, RelabellingReplayBuffer
 from agents.hyperparameters import (
     ACTIVATIONS,
     accepted_arguments,
@@ -20,6 +20,7 @@ from agents.hyperparameters import (
     merge,
     resolve,
 )
+from agents.policies.autoregressive import AutoregressivePolicy
 from agents.policies.extractors import (
     OneShotExtractor,
     RecordExtractor,
@@ -29,9 +30,14 @@ from agents.policies.extractors import (
 from agents.policies.linear_policy import RecordARSPolicy
 from agents.registry import Algorithm, get_algorithm
 from agents.vec_env import RecordVecEnv
+from rlsyn_env.actions import DiscreteCodec
 from rlsyn_env.core import RecordCore
 from rlsyn_env.errors import ConfigError
 from rlsyn_env.registration import ENV_MODES
+
+AUTOREGRESSIVE, GENERIC = "autoregressive", "generic"
+#: Bins per feature of the autoregressive policy where actions are not bins themselves.
+DEFAULT_BINS = 24
 
 
 def make_model(
@@ -52,8 +58,10 @@ def make_model(
         seed: of the model, its action space and the environments' noise streams.
         device: torch device.
         hyperparams: overrides, nested as SB3 nests them (``policy_kwargs``); rules allowed
-            (:mod:`agents.hyperparameters`). ``policy`` may name a policy of the algorithm itself,
-            for instance ``MlpPolicy``: the preset's ``policy_kwargs`` are then left out.
+            (:mod:`agents.hyperparameters`). ``policy`` may be ``autoregressive`` (PPO, A2C and
+            TRPO, step by step), ``generic`` (this package's policy for any algorithm) or a policy
+            of the algorithm itself, for instance ``MlpPolicy``; given, the preset's
+            ``policy_kwargs`` are left out.
         tensorboard_log: folder for SB3's logger.
         verbose: as in SB3.
 
@@ -71,19 +79,34 @@ def make_model(
     overrides = dict(hyperparams or {})
     policy = overrides.pop("policy", None)
     preset = _preset_for(core, algorithm)
-    if policy is not None:
+    default_policy = preset.pop("policy", None)
+    chosen = default_policy if policy is None else policy
+    if chosen == AUTOREGRESSIVE and core.mode == "oneshot":
+        chosen = None
+    if chosen != default_policy:
         preset.pop("policy_kwargs", None)
-    arguments = resolve(merge(preset, overrides), core.episode_length)
+    rows = core.adversary.n_train if core.adversary is not None else None
+    arguments = resolve(merge(preset, overrides), core.episode_length, rows)
     policy_kwargs = _mapping(arguments.pop("policy_kwargs", None), "policy_kwargs")
     if isinstance(policy_kwargs.get("activation_fn"), str):
         policy_kwargs["activation_fn"] = _activation(policy_kwargs["activation_fn"])
     policy_class: str | type[BasePolicy]
-    if policy is None:
+    if chosen == AUTOREGRESSIVE:
+        policy_class = AutoregressivePolicy
+        policy_kwargs = _with_bins(policy_kwargs, core)
+        check_policy_arguments(policy_class, policy_kwargs)
+        arguments.setdefault("rollout_buffer_class", EpisodeRolloutBuffer)
+        if arguments.get("sub_sampling_factor", 1) != 1:
+            raise ConfigError(
+                "sub_sampling_factor must be 1 for the autoregressive policy: it looks at whole "
+                "episodes"
+            )
+    elif chosen in (None, GENERIC):
         policy_class = algorithm.policy
         policy_kwargs = _with_extractor(policy_class, policy_kwargs, core)
         check_policy_arguments(policy_class, policy_kwargs)
     else:
-        policy_class = policy
+        policy_class = chosen
     if isinstance(arguments.get("train_freq"), list):
         arguments["train_freq"] = tuple(arguments["train_freq"])
     noise = arguments.get("action_noise")
@@ -152,6 +175,17 @@ def load_model(
         buffer.link = link
         model.replay_buffer_kwargs["link"] = link  # type: ignore[attr-defined]
     return model
+
+
+def _with_bins(kwargs: dict[str, Any], core: RecordCore) -> dict[str, Any]:
+    """Replace the number of ``bins`` by the edges of the features' bins."""
+    codec = core.codec
+    bins = kwargs.pop("bins", DEFAULT_BINS)
+    if isinstance(bins, bool) or not isinstance(bins, int) or bins < 2:
+        raise ConfigError(f"policy_kwargs 'bins' must be a whole number from 2 on, not {bins!r}")
+    if not isinstance(codec, DiscreteCodec):
+        codec = DiscreteCodec(core.encoder, bins)
+    return {"bin_edges": codec.edges, **kwargs}
 
 
 def _preset_for(core: RecordCore, algorithm: Algorithm) -> dict[str, Any]:

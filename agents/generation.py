@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from stable_baselines3.common.policies import BasePolicy
 
 from agents.factory import make_model
 from agents.lockstep import draw_bins, draws_bins, speed_up
+from agents.policies.autoregressive import AutoregressivePolicy
 from agents.registry import get_algorithm
 from agents.runs.checkpoint import load_parameters
 from agents.runs.config import load_yaml
@@ -146,13 +148,20 @@ def _chunks(
     left = n
     while left > 0:
         batches = []
-        with isolated(states):
+        with isolated(states), _generating(generator.policy):
             for _ in range(min(_BATCHES_PER_CHUNK, -(-left // core.n_envs))):
                 records, observations = _episodes(generator.policy, core, observations)
                 batches.append(records)
         chunk = generator.encoder.decode(np.concatenate(batches)[:left])
         left -= len(chunk)
         yield chunk
+
+
+def _generating(policy: BasePolicy) -> AbstractContextManager[None]:
+    """Within it an autoregressive policy plays the average of its weights."""
+    if isinstance(policy, AutoregressivePolicy):
+        return policy.generating()
+    return nullcontext()
 
 
 def _episodes(

@@ -1,10 +1,12 @@
 """Hyperparameters as text and YAML: parsing, checking against signatures, and rules.
 
-A value may be a *rule*, one of three forms of text:
+A value may be a *rule*, one of four forms of text:
 
 - ``episode``: the steps of one episode (the number of features, 1 in the one-shot environment);
 - ``N records`` or ``N episodes``: N times that, for batch and buffer sizes in transitions;
-- ``linear from X to Y``: a schedule over the training (``learning_rate``, ``clip_range``, ...).
+- ``linear from X to Y``: a schedule over the training (``learning_rate``, ``clip_range``, ...);
+- ``A * rows^B within [LOW, HIGH]``: a power of the number of training rows, for budgets and what
+  guards against memorising; a whole number where both limits are.
 
 Everything else is passed to the algorithm as it is.
 """
@@ -33,6 +35,7 @@ _POLICY_RESERVED = frozenset({"self", "observation_space", "action_space", "lr_s
 _NUMBER = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
 _COUNT = re.compile(r"(\d+)\s+(?:records?|episodes?)")
 _LINEAR = re.compile(rf"linear from {_NUMBER} to {_NUMBER}")
+_POWER = re.compile(rf"{_NUMBER} \* rows\^{_NUMBER} within \[{_NUMBER}, ?{_NUMBER}\]")
 #: Activation functions by name, for ``policy_kwargs.activation_fn=relu``.
 ACTIVATIONS: dict[str, type[torch.nn.Module]] = {
     "tanh": torch.nn.Tanh,
@@ -96,12 +99,18 @@ def merge(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any
     return merged
 
 
-def resolve(value: Any, episode_length: int) -> Any:
-    """Turn rules into numbers and schedules, through mappings and lists; see the module's text."""
+def resolve(value: Any, episode_length: int, rows: int | None = None) -> Any:
+    """Turn rules into numbers and schedules, through mappings and lists; see the module's text.
+
+    Args:
+        value: anything; what is no rule comes back as it is.
+        episode_length: steps of one episode.
+        rows: training rows; None where they are not known: rules of them give their lower limit.
+    """
     if isinstance(value, Mapping):
-        return {key: resolve(entry, episode_length) for key, entry in value.items()}
+        return {key: resolve(entry, episode_length, rows) for key, entry in value.items()}
     if isinstance(value, list):
-        return [resolve(entry, episode_length) for entry in value]
+        return [resolve(entry, episode_length, rows) for entry in value]
     if not isinstance(value, str):
         return value
     text = " ".join(value.split())
@@ -111,7 +120,16 @@ def resolve(value: Any, episode_length: int) -> Any:
         return int(match[1]) * episode_length
     if match := _LINEAR.fullmatch(text):
         return LinearSchedule(float(match[1]), float(match[2]), 1.0)
+    if match := _POWER.fullmatch(text):
+        return _power_of_rows(match, rows)
     return value
+
+
+def _power_of_rows(match: re.Match[str], rows: int | None) -> int | float:
+    factor, exponent, low, high = (float(number) for number in match.groups())
+    value = low if rows is None else min(max(factor * rows**exponent, low), high)
+    whole = not any(mark in match[group] for group in (3, 4) for mark in ".eE")
+    return round(value) if whole else value
 
 
 def accepted_arguments(cls: type) -> dict[str, Any]:

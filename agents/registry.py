@@ -34,17 +34,22 @@ class Preset:
     Attributes:
         env: default environment id.
         n_envs: default number of environments.
-        total_records: default budget.
+        total_records: default budget, or a rule.
         adversary: overrides of :class:`rlsyn_env.adversary.AdversaryConfig`.
         hyperparams: of the algorithm, ``policy_kwargs`` included; values may be rules
             (:mod:`agents.hyperparameters`).
+        imitation: of :class:`agents.callbacks.ImitationCallback`; None: real records are not
+            imitated.
+        averaging: of :class:`agents.callbacks.AveragingCallback`; None: no average is kept.
     """
 
     env: str
     n_envs: int
-    total_records: int
+    total_records: int | str
     adversary: Mapping[str, Any] = field(default_factory=dict)
     hyperparams: Mapping[str, Any] = field(default_factory=dict)
+    imitation: Mapping[str, Any] | None = None
+    averaging: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from difflib import get_close_matches
+from dataclasses import asdict, dataclass
 from os import PathLike
 from typing import Any
 
@@ -19,10 +18,17 @@ import pandas as pd
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from rlsyn_env.discriminator import Discriminator, RecordFeatures, gradient_penalty
+from rlsyn_env.discriminator import (
+    Discriminator,
+    FeatureModule,
+    RecordFeatures,
+    gradient_penalty,
+)
 from rlsyn_env.errors import ConfigError
+from rlsyn_env.options import check_range, options_from
 from rlsyn_env.tables.datasets import load_dataset
 from rlsyn_env.tables.encoder import RecordEncoder
+from rlsyn_env.tables.rare_columns import drop_rare
 from rlsyn_env.tables.schema import TableSchema
 from rlsyn_env.tables.splits import split_rows
 from rlsyn_env.tables.training_data import prepare_schema
@@ -38,6 +44,9 @@ class AdversaryConfig:
     Attributes:
         hidden: widths of its hidden layers.
         dropout: probability after each hidden layer while training.
+        feature_dropout: probability that a whole feature of a row is hidden from it while training,
+            of real and synthetic rows alike: it has to judge by parts of a record, which a few
+            hundred rows can teach, instead of recognising whole ones.
         instance_noise: standard deviation of Gaussian noise added to the features of real and
             synthetic rows alike while training.
         r1: weight of the R1 penalty on real rows (the loss adds half of it).
@@ -53,6 +62,7 @@ class AdversaryConfig:
 
     hidden: tuple[int, ...] = (256, 256)
     dropout: float = 0.1
+    feature_dropout: float = 0.0
     instance_noise: float = 0.0
     r1: float = 0.5
     learning_rate: float = 3e-4
@@ -66,32 +76,16 @@ class AdversaryConfig:
     @classmethod
     def from_mapping(cls, options: Mapping[str, Any] | None) -> AdversaryConfig:
         """Build from a mapping such as YAML gives; ConfigError for unknown or impossible values."""
-        options = dict(options or {})
-        names = [f.name for f in fields(cls)]
-        for name in options:
-            if name not in names:
-                near = get_close_matches(name, names, n=3) or names
-                raise ConfigError(
-                    f"unknown adversary option '{name}'; did you mean {', '.join(near)}?"
-                )
-        if "hidden" in options:
-            options["hidden"] = tuple(int(width) for width in options["hidden"])
-        return cls(**options)
+        return options_from(cls, options, "adversary")
 
     def __post_init__(self) -> None:
-        at_least = {
-            "dropout": 0, "instance_noise": 0, "r1": 0, "learning_rate": 0, "steps_per_update": 0,
-            "batch_size": 1, "co_train_every": 1, "pool_size": 1, "pool_share": 0, "logit_clip": 0,
-        }  # fmt: skip
-        for name, low in at_least.items():
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or value < low:
-                raise ConfigError(
-                    f"adversary option {name} must be a number >= {low}, got {value!r}"
-                )
-        for name in ("dropout", "pool_share"):
-            if not getattr(self, name) <= 1 or (name == "dropout" and self.dropout == 1):
-                raise ConfigError(f"adversary option {name} must be below 1, got {self.dropout!r}")
+        for name in ("instance_noise", "r1", "learning_rate", "steps_per_update", "logit_clip"):
+            check_range(self, "adversary", name, 0)
+        for name in ("batch_size", "co_train_every", "pool_size"):
+            check_range(self, "adversary", name, 1)
+        for name in ("dropout", "feature_dropout"):
+            check_range(self, "adversary", name, 0, 0.99)
+        check_range(self, "adversary", "pool_share", 0, 1)
         if any(width < 1 for width in self.hidden):
             raise ConfigError(f"adversary option hidden needs positive widths, got {self.hidden!r}")
 
@@ -130,7 +124,7 @@ class Adversary:
         self.diagnostics: dict[str, float] = {}
         self._rng = np.random.default_rng(seed)
         self._torch_rng = torch.Generator(self.device).manual_seed(seed)
-        self._featurise = RecordFeatures(encoder).to(self.device)
+        self._featurise = self.build_features().to(self.device)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self._network = Discriminator(
@@ -139,9 +133,7 @@ class Adversary:
                 self.config.dropout,
                 self._torch_rng,
             ).to(self.device)
-        self._optimizer = torch.optim.Adam(
-            self._network.parameters(), lr=self.config.learning_rate, betas=(0.5, 0.9)
-        )
+        self._optimizer = self.build_optimizer(self._network)
         self._real = self._features(encoder.encode(train, self._rng))
         self._validation: torch.Tensor | None = None
         if validation is not None and len(validation):
@@ -193,6 +185,7 @@ class Adversary:
             group=table_schema.group,
         )
         train = loaded.table.iloc[rows.train]
+        table_schema = drop_rare(table_schema, train)
         if not isinstance(config, AdversaryConfig):
             config = AdversaryConfig.from_mapping(config)
         return cls(
@@ -202,6 +195,16 @@ class Adversary:
             config=config,
             seed=seed,
             device=device,
+        )
+
+    def build_features(self) -> FeatureModule:
+        """Return what the discriminator sees of records; a subclass may choose otherwise."""
+        return RecordFeatures(self.encoder)
+
+    def build_optimizer(self, network: torch.nn.Module) -> torch.optim.Optimizer:
+        """Return the discriminator's optimiser; a subclass may choose otherwise."""
+        return torch.optim.Adam(
+            network.parameters(), lr=self.config.learning_rate, betas=(0.5, 0.9)
         )
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Adversary:
@@ -315,6 +318,8 @@ class Adversary:
     def _step(self, real: torch.Tensor, fake: torch.Tensor) -> float:
         """One logistic-loss step with R1 on the real rows; returns the loss without the penalty."""
         config = self.config
+        if config.feature_dropout:
+            real, fake = self._with_hidden_features(real), self._with_hidden_features(fake)
         if config.instance_noise:
             real = real + config.instance_noise * self._normal_like(real)
             fake = fake + config.instance_noise * self._normal_like(fake)
@@ -330,6 +335,16 @@ class Adversary:
         total.backward()
         self._optimizer.step()
         return float(loss.detach())
+
+    def _with_hidden_features(self, rows: torch.Tensor) -> torch.Tensor:
+        """Set all columns of some features of ``(n, n_features)`` to 0.
+
+        Not rescaled: a hidden feature reads as none of its levels and an average number, and what
+        is seen when scoring is a record with nothing hidden.
+        """
+        seen = torch.empty(len(rows), self.encoder.n_features, device=self.device)
+        seen.bernoulli_(1 - self.config.feature_dropout, generator=self._torch_rng)
+        return rows * seen[:, self._featurise.feature_of]
 
     def _normal_like(self, x: torch.Tensor) -> torch.Tensor:
         return torch.empty_like(x).normal_(generator=self._torch_rng)

@@ -14,7 +14,19 @@ from rlsyn_env.tables.encoder import RecordEncoder
 _NORMAL_SCORE_CLIP = 1e-3  # normal scores stay within +-3.1: tails must not dominate the input
 
 
-class RecordFeatures(nn.Module):
+class FeatureModule(nn.Module):
+    """Base of what a discriminator may see of an encoded record.
+
+    Attributes:
+        n_features: width of what ``forward`` returns for records ``(n, d)`` in [0, 1].
+        feature_of: ``(n_features,)`` int64, the feature of the record that each column shows.
+    """
+
+    n_features: int
+    feature_of: torch.Tensor
+
+
+class RecordFeatures(FeatureModule):
     """What the discriminator sees of an encoded record.
 
     Atoms (levels, point masses, integer values, missing) become one-hot columns, so the jitter
@@ -26,6 +38,7 @@ class RecordFeatures(nn.Module):
         encoder: gives the cells of every feature, d features in all.
 
     ``forward`` takes ``(n, d)`` float32 in [0, 1] and returns ``(n, n_features)`` float32.
+    ``feature_of`` ``(n_features,)`` int64 is the index of the feature that each column tells of.
     """
 
     offsets: torch.Tensor
@@ -37,6 +50,7 @@ class RecordFeatures(nn.Module):
     is_missing: torch.Tensor
     columns: torch.Tensor
     ordered: torch.Tensor
+    feature_of: torch.Tensor
 
     def __init__(self, encoder: RecordEncoder) -> None:
         super().__init__()
@@ -69,6 +83,8 @@ class RecordFeatures(nn.Module):
         self._add("is_missing", np.concatenate(is_missing))
         self._add("columns", columns)
         self._add("ordered", np.flatnonzero(ordered))
+        atoms_of = [np.full(int(np.sum(f.is_atom)), j) for j, f in enumerate(encoder.features)]
+        self._add("feature_of", np.concatenate([*atoms_of, *[np.flatnonzero(ordered)] * 2]))
 
     def _add(self, name: str, values: npt.NDArray[np.generic]) -> None:
         self.register_buffer(name, torch.as_tensor(values), persistent=False)

@@ -6,13 +6,14 @@ import re
 from pathlib import Path
 
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 
 
-def test_there_are_three_ways_in():
-    assert len(BLOCKS) == 3
+def test_every_block_is_tested():
+    assert len(BLOCKS) == 4
 
 
 @pytest.mark.slow
@@ -40,3 +41,14 @@ def test_plain_loop_over_make_vec():
     exec(BLOCKS[2], names)
     assert names["env"].adversary.updates == 3
     assert names["records"].shape == (512, 11)
+
+
+@pytest.mark.slow
+def test_the_judge_during_training(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    exec(BLOCKS[3], names)
+    events = EventAccumulator(str(tmp_path / "runs/PPO_1"))
+    events.Reload()
+    d = names["d"]
+    assert [point.step for point in events.Scalars("validation/c2st")] == [0, 512 * d]

@@ -8,7 +8,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 
-from agents.cli import algos, datasets, evaluate, generate, schema, train
+from agents.cli import algos, cohort, datasets, evaluate, generate, schema, train
 from agents.cli.options import note
 from rlsyn_env.errors import RLSynError
 
@@ -17,6 +17,7 @@ _COMMANDS = {
     "evaluate": evaluate,
     "generate": generate,
     "datasets": datasets,
+    "cohort": cohort,
     "schema": schema,
     "algos": algos,
 }

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import shlex
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import Progress
+
+if TYPE_CHECKING:
+    from rlsyn_env.metrics import Report
 
 
 def split_names(values: list[str]) -> tuple[str, ...]:
@@ -34,6 +38,18 @@ def step_bar(console: Console | None) -> Iterator[Callable[[str, float], None]]:
             bar.update(task, description=f"judging: {label}", completed=share)
 
         yield show
+
+
+def command_line() -> str:
+    """The command that this process was started with, to be repeated in a shell."""
+    return shlex.join(["python", *sys.argv])
+
+
+def print_report(report: Report) -> None:
+    """Print a report's table and its verdict, a line per family, to standard output."""
+    output_console().print(report.table())
+    for line in report.verdict().values():
+        say(line)
 
 
 def output_console() -> Console:

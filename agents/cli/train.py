@@ -2,6 +2,7 @@
 
 train.py --algo ppo
 train.py --algo sac --data table.csv --target y --out runs/mine
+train.py --dataset mimic-iv --data-dir DIR
 train.py --resume runs/mine
 """
 
@@ -12,6 +13,8 @@ import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from agents.cli.cohort import add_cohort_options
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,8 +31,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     absent: dict[str, Any] = {"default": argparse.SUPPRESS}
     add("--algo", **absent, metavar="NAME", help="algorithm ('rlsyn algos'), or module:Class")
     table = parser.add_mutually_exclusive_group()
-    table.add_argument("--dataset", **absent, metavar="NAME", help="embedded table")
+    table.add_argument(
+        "--dataset", **absent, metavar="NAME", help="embedded table or cohort ('rlsyn datasets')"
+    )
     table.add_argument("--data", **absent, metavar="FILE", help="CSV or Parquet file")
+    add_cohort_options(
+        parser.add_argument_group("options of a cohort"),
+        ("data_dir", "phecode_map_dir", "cohort", "rows", "codes"),
+    )
     add("--target", **absent, metavar="COLUMN", help="column to predict")
     add("--group", **absent, metavar="COLUMN", help="its groups are never split, and left out")
     add("--schema", **absent, metavar="FILE", help="schema to use ('rlsyn schema' makes one)")
@@ -54,12 +63,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="overrides of the algorithm's preset",
     )  # fmt: skip
     add(
+        "--set", **absent, nargs="+", action="extend", dest="settings",
+        metavar="SECTION.KEY=VALUE",
+        help="overrides of adversary, imitation and averaging (imitation=off)",
+    )  # fmt: skip
+    add(
         "--n-synthetic",
         **absent,
         type=int,
         metavar="N",
         help="rows to write (as many as trained on)",
     )
+    add(
+        "--judge-every", **absent, type=int, metavar="RECORDS",
+        help="judge on validation rows every so many records, into TensorBoard (off: it takes "
+        "seconds each time)",
+    )  # fmt: skip
     add(
         "--out", type=Path, metavar="FOLDER", help="the run's folder (runs/<algo>-<dataset>-<seed>)"
     )
@@ -74,7 +93,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train; returns 0, or 130 when Ctrl-C stopped it after saving."""
-    from agents.cli.options import progress_console, say
+    from agents.cli.options import command_line, progress_console, say
     from agents.runs.interrupts import TrainingStopped
     from agents.runs.training import learn, resume_run
 
@@ -86,7 +105,7 @@ def run(arguments: argparse.Namespace) -> int:
         assert folder is not None  # --resume without a folder is refused
         built, checkpoint = resume_run(folder, lambda saved: merge_resumed(saved, given))
         with folder.command_file.open("a", encoding="utf-8") as file:
-            file.write(_command_line() + "\n")
+            file.write(command_line() + "\n")
         at = checkpoint.progress["records"] if checkpoint else 0
         say(f"resuming {folder.path} at {at:,} records")
     else:
@@ -119,7 +138,7 @@ def _given_options(arguments: argparse.Namespace) -> dict[str, Any]:
     from agents.hyperparameters import parse_hyperparams
 
     given = {k: v for k, v in vars(arguments).items() if k not in _NOT_CONFIG}
-    for name in ("data", "test", "schema"):
+    for name in ("data", "test", "schema", "data_dir", "phecode_map_dir"):
         if name in given:  # absolute, so that the run can be gone on with from anywhere
             given[name] = str(Path(given[name]).resolve())
     if ":" in given.get("algo", ""):
@@ -128,6 +147,8 @@ def _given_options(arguments: argparse.Namespace) -> dict[str, Any]:
         given["drop"] = split_names(given["drop"])
     if "hyperparam" in given:
         given["hyperparams"] = parse_hyperparams(given.pop("hyperparam"))
+    if "settings" in given:
+        given["settings"] = parse_hyperparams(given["settings"])
     return given
 
 
@@ -162,7 +183,7 @@ def _new_run(
     given: dict[str, Any], folder: RunFolder | None, *, overwrite: bool
 ) -> tuple[Run, RunFolder]:
     """Check everything, then make the folder."""
-    from agents.cli.options import note
+    from agents.cli.options import command_line, note, say
     from agents.runs.config import TrainConfig
     from agents.runs.run_data import load_run_data
     from agents.runs.run_folder import fresh_folder
@@ -171,10 +192,12 @@ def _new_run(
 
     config = TrainConfig(**given)
     if overwrite and folder is not None:
-        for path in (config.data, config.test, config.schema):
+        for path in (config.data, config.test, config.schema, config.data_dir):
             if path is not None and folder.path.resolve() in Path(path).resolve().parents:
                 raise ConfigError(f"{path} lies in {folder.path}, which --overwrite would clear")
     data = load_run_data(config)
+    if data.report is not None:
+        say(str(data.report))
     for notice in data.schema.notices():
         note(notice)
     built = build_run(config, data)
@@ -182,12 +205,8 @@ def _new_run(
         folder = fresh_folder(built.algorithm.name.lower(), data.name, config.seed)
     else:
         folder.clear()
-    start_run(built, folder, _command_line())
+    start_run(built, folder, command_line())
     return built, folder
-
-
-def _command_line() -> str:
-    return shlex.join(["python", *sys.argv])
 
 
 def _summary(built: Run) -> str:
@@ -206,9 +225,16 @@ def _summary(built: Run) -> str:
 def _finish(built: Run, folder: RunFolder, console: Console | None) -> None:
     """Export the model, write and judge the synthetic table, print where all of it is."""
 
-    from agents.cli.options import output_console, say, step_bar
+    from agents.cli.options import command_line, print_report, say, step_bar
     from agents.generation import load_generator
-    from agents.runs.outcome import export_model, judge, write_synthetic
+    from agents.judging import judge
+    from agents.runs.outcome import (
+        export_model,
+        judged_tables,
+        run_provenance,
+        write_synthetic,
+    )
+    from agents.runs.training_curves import training_curves
     from rlsyn_env.tables.reader import read_table
 
     config = built.config
@@ -216,16 +242,25 @@ def _finish(built: Run, folder: RunFolder, console: Console | None) -> None:
     synthetic = folder.synthetic_file(config.data)
     generator = load_generator(folder, config.device)
     write_synthetic(generator, synthetic, config.n_synthetic or 1, seed=config.seed)
-    with step_bar(console) as show:
-        report = judge(built.data, read_table(synthetic), config, show)
-    if report is None:
+    tables = judged_tables(built.data, read_table(synthetic))
+    if tables is None:
         folder.metrics_file.unlink(missing_ok=True)
+        folder.report_file.unlink(missing_ok=True)
         say("no rows were held out: nothing is judged")
     else:
-        report.save(folder.metrics_file)
-        output_console().print(report.table())
+        with step_bar(console) as show:
+            report = judge(
+                tables,
+                folder.path,
+                seed=config.seed,
+                provenance={"command": command_line(), **run_provenance(folder)},
+                curves=training_curves(folder.path),
+                progress=show,
+            )
+        print_report(report)
     folder.set_status(finished=True, stage="finished", records=built.vec_env.recorder.total)
     say(f"synthetic table  {synthetic}")
-    if report is not None:
+    if tables is not None:
         say(f"figures          {folder.metrics_file}")
+        say(f"report           {folder.report_file}")
     say(f"run's folder     {folder.path}  (tensorboard --logdir {folder.path.parent})")

@@ -81,6 +81,9 @@ class _ActorCritic:
         **kwargs: Any,
     ) -> None:
         kwargs.setdefault("ortho_init", False)
+        if isinstance(action_space, spaces.Box):
+            # SB3's own 0 puts a third of the first values on the bounds.
+            kwargs.setdefault("log_std_init", -2.0)
         kwargs.setdefault("share_features_extractor", False)
         _default(kwargs, action_space)
         super().__init__(observation_space, action_space, lr_schedule, **kwargs)  # type: ignore[call-arg]

@@ -16,9 +16,10 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid4
 
 import numpy as np
@@ -33,7 +34,7 @@ from rlsyn_env.core import RecordCore
 from rlsyn_env.errors import ConfigError
 from rlsyn_env.files import write_text
 
-FORMAT = 1
+FORMAT = 2
 KEEP = 2
 AGENT, STATE, REPLAY, LATEST = "agent.zip", "state.pt", "replay.npz", "latest"
 
@@ -59,8 +60,22 @@ class Checkpoint:
         return dict(self.state["progress"])
 
 
+class Part(Protocol):
+    """Anything else whose state a run needs to go on: a callback that learns or counts."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Tensors, arrays, generators and plain values."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Put back what :meth:`state_dict` gave."""
+
+
 def save_checkpoint(
-    root: Path, model: BaseAlgorithm, core: RecordCore, progress: dict[str, Any]
+    root: Path,
+    model: BaseAlgorithm,
+    core: RecordCore,
+    progress: dict[str, Any],
+    parts: Mapping[str, Part] | None = None,
 ) -> Path:
     """Write a checkpoint below ``root`` and return its folder; older ones but one are removed.
 
@@ -69,6 +84,7 @@ def save_checkpoint(
         model: the agent, between two updates (``on_rollout_start`` is such a moment).
         core: of the environments that it plays in.
         progress: plain values of the harness.
+        parts: whatever else has a state, by name.
 
     Raises:
         OSError: when it cannot be written; the previous checkpoint is still the latest one then.
@@ -81,7 +97,8 @@ def save_checkpoint(
     temporary.mkdir()
     try:
         model.save(temporary / AGENT)
-        torch.save(_state(model, core, progress), temporary / STATE)
+        state = _state(model, core, progress, parts or {})
+        torch.save(state, temporary / STATE)
         replay = getattr(model, "replay_buffer", None)
         if replay is not None:
             np.savez(temporary / REPLAY, allow_pickle=False, **_replay_arrays(replay))
@@ -118,13 +135,19 @@ def load_checkpoint(root: Path) -> Checkpoint | None:
     return Checkpoint(folder, state)
 
 
-def restore(checkpoint: Checkpoint, model: BaseAlgorithm, core: RecordCore) -> None:
+def restore(
+    checkpoint: Checkpoint,
+    model: BaseAlgorithm,
+    core: RecordCore,
+    parts: Mapping[str, Part] | None = None,
+) -> None:
     """Put ``model``, ``core``, its adversary and all random states where they were.
 
     Args:
         checkpoint: what :func:`load_checkpoint` gave.
         model: built from the run's configuration, not trained.
         core: of the environments of ``model``, with the adversary of the same rows.
+        parts: those that were saved, built anew.
 
     Raises:
         ConfigError: when they were built with other options than the saved ones.
@@ -146,6 +169,8 @@ def restore(checkpoint: Checkpoint, model: BaseAlgorithm, core: RecordCore) -> N
     if core.adversary is not None:
         core.adversary.load_state_dict(from_plain(state["adversary"]))
     core.load_state_dict(from_plain(state["core"]))
+    for name, part in (parts or {}).items():
+        part.load_state_dict(from_plain(state["parts"][name]))
     set_random_states(state["random"])
 
 
@@ -166,7 +191,9 @@ def load_parameters(model: BaseAlgorithm, path: Path) -> None:
             recursive_setattr(model, f"{name}.data", value.data)
 
 
-def _state(model: BaseAlgorithm, core: RecordCore, progress: dict[str, Any]) -> dict[str, Any]:
+def _state(
+    model: BaseAlgorithm, core: RecordCore, progress: dict[str, Any], parts: Mapping[str, Part]
+) -> dict[str, Any]:
     lstm = getattr(model, "_last_lstm_states", None)
     return {
         "format": FORMAT,
@@ -180,6 +207,7 @@ def _state(model: BaseAlgorithm, core: RecordCore, progress: dict[str, Any]) -> 
         },
         "adversary": to_plain(dict(core.adversary.state_dict())) if core.adversary else None,
         "core": to_plain(core.state_dict()),
+        "parts": {name: to_plain(part.state_dict()) for name, part in parts.items()},
         "random": get_random_states(),
         "progress": to_plain(progress),
     }

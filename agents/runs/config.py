@@ -12,6 +12,9 @@ import yaml
 from rlsyn_env.errors import ConfigError
 from rlsyn_env.files import write_text
 
+#: Sections of a preset that ``settings`` may override.
+SECTIONS = ("adversary", "imitation", "averaging")
+
 
 @dataclass(frozen=True)
 class TrainConfig:
@@ -19,8 +22,13 @@ class TrainConfig:
 
     Attributes:
         algo: class name of an algorithm, case ignored, or ``module:Class``.
-        dataset: an embedded table; None with ``data``.
+        dataset: an embedded table or a cohort; None with ``data``.
         data: path of a CSV or Parquet file.
+        data_dir: of a cohort: folder of the user's copy of the release it is built from.
+        phecode_map_dir: of the cohort mimic-iv: folder of the phecode maps.
+        cohort: of a cohort: ``default`` or ``published``.
+        rows: of a simulated cohort: its rows.
+        codes: of a simulated cohort: its code columns.
         target: column to predict; splits are stratified by it.
         group: column whose groups (a patient's rows) are never split.
         schema: path of a schema; None: inferred.
@@ -37,12 +45,20 @@ class TrainConfig:
         reward: form of the adversarial reward.
         env: environment id; None: the one the algorithm is preset for.
         hyperparams: overrides of the algorithm's preset.
+        settings: overrides of the preset's other sections, by section: ``adversary``,
+            ``imitation`` and ``averaging`` (False turns either of these two off).
         n_synthetic: rows of ``synthetic.*``; None: as many as training rows.
+        judge_every: records between two measurements of the judge on validation rows; None: none.
     """
 
     algo: str = "ppo"
     dataset: str | None = None
     data: str | None = None
+    data_dir: str | None = None
+    phecode_map_dir: str | None = None
+    cohort: str | None = None
+    rows: int | None = None
+    codes: int | None = None
     target: str | None = None
     group: str | None = None
     schema: str | None = None
@@ -59,7 +75,9 @@ class TrainConfig:
     reward: str = "logit"
     env: str | None = None
     hyperparams: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
     n_synthetic: int | None = None
+    judge_every: int | None = None
 
     def __post_init__(self) -> None:
         if self.dataset is not None and self.data is not None:
@@ -70,10 +88,16 @@ class TrainConfig:
             raise ConfigError(f"--test-size must be in [0, 1), got {self.test_size}")
         if not 0 <= self.validation_size < 1:
             raise ConfigError(f"the validation share must be in [0, 1), got {self.validation_size}")
-        for name in ("total_timesteps", "total_records", "n_envs", "n_synthetic", "threads"):
+        counts = ("total_timesteps", "total_records", "n_envs", "n_synthetic", "threads")
+        for name in (*counts, "judge_every"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ConfigError(f"--{name.replace('_', '-')} must be at least 1, got {value}")
+        for section, value in self.settings.items():
+            if section not in SECTIONS:
+                raise ConfigError(f"--set {section}: no such section; use {', '.join(SECTIONS)}")
+            if not isinstance(value, Mapping) and (value is not False or section == "adversary"):
+                raise ConfigError(f"--set {section} needs the form {section}.KEY=VALUE")
         if not 0 <= self.seed < 2**32:
             raise ConfigError(f"--seed must be between 0 and 2^32 - 1, got {self.seed}")
 
@@ -95,8 +119,19 @@ class TrainConfig:
         return cls(**{**options, "drop": tuple(options.get("drop") or ())})
 
 
-#: Options that a resumed run may change: where files are now, how it is run, how far it goes.
-CHANGEABLE = ("data", "test", "device", "threads", "total_timesteps", "total_records")
+#: Options that a resumed run may change: where files are now, how it is run and watched, how far
+#: it goes.
+CHANGEABLE = (
+    "data",
+    "data_dir",
+    "phecode_map_dir",
+    "test",
+    "device",
+    "threads",
+    "total_timesteps",
+    "total_records",
+    "judge_every",
+)
 
 
 def merge_resumed(saved: TrainConfig, given: Mapping[str, Any]) -> TrainConfig:
@@ -119,7 +154,7 @@ def merge_resumed(saved: TrainConfig, given: Mapping[str, Any]) -> TrainConfig:
             )
     changes = {name: given[name] for name in CHANGEABLE if name in given}
     if "data" in changes and saved.data is None:
-        raise ConfigError("the run being resumed uses an embedded dataset: leave --data out")
+        raise ConfigError("the run being resumed uses a dataset by name: leave --data out")
     if "total_timesteps" in changes:
         changes["total_records"] = None
     elif "total_records" in changes:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from agents.runs.config import TrainConfig, save_yaml
 from agents.generation import Generator, generate
+from agents.judging import JudgedTables
+from agents.runs.config import save_yaml
 from agents.runs.run_data import RunData
 from agents.runs.run_folder import RunFolder
 from agents.runs.training import Run
 from rlsyn_env.files import atomic_path
-from rlsyn_env.metrics import Report, evaluate
 from rlsyn_env.tables.writer import TableWriter
 
 
@@ -64,29 +64,31 @@ def write_synthetic(
                 progress(len(chunk))
 
 
-def judge(
-    data: RunData,
-    synthetic: pd.DataFrame,
-    config: TrainConfig,
-    progress: Callable[[str, float], None] | None = None,
-) -> Report | None:
-    """Judge a synthetic table on the run's held-out rows; None where there are none.
+def judged_tables(data: RunData, synthetic: pd.DataFrame) -> JudgedTables | None:
+    """The tables that a run is judged on; None where no rows were held out.
 
     Args:
         data: of the run.
         synthetic: rows with the columns of its table.
-        config: of the run; its seed is used.
-        progress: called with what comes next and the share that is done.
     """
     if data.test_table is None or len(data.test_table) == 0:
         return None
-    return evaluate(
-        data.train,
-        data.test_table,
-        synthetic,
-        schema=data.schema,
-        target=data.schema.target,
-        group=data.schema.group,
-        seed=config.seed,
-        progress=progress,
-    )
+    return JudgedTables(data.train, data.test_table, synthetic, data.schema)
+
+
+def run_provenance(folder: RunFolder) -> dict[str, str]:
+    """Where a run's synthetic table comes from, for the page: command, seed, versions, table."""
+    saved = folder.load_config()
+    options, table = saved["options"], saved["table"]
+    commands = folder.command_file.read_text(encoding="utf-8").splitlines()
+    return {
+        "run": str(folder.path),
+        "trained by": "; ".join(commands),
+        "training seed": str(options["seed"]),
+        "training started": str(saved["started"]),
+        "training versions": ", ".join(f"{k} {v}" for k, v in saved["versions"].items()),
+        "table": (
+            f"{table['path'] or options['dataset']}, {table['rows']:,} rows, "
+            f"SHA-256 {table['sha256']}"
+        ),
+    }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,20 @@ import pandas as pd
 
 from agents.runs.config import TrainConfig
 from agents.runs.run_folder import RunFolder
+from rlsyn_env.cohorts import (
+    COHORTS,
+    CohortOptions,
+    build_cohort,
+    flag,
+    given_options,
+)
 from rlsyn_env.errors import ConfigError, TableError
 from rlsyn_env.files import write_text
 from rlsyn_env.tables.datasets import Dataset, load_dataset
+from rlsyn_env.tables.datasets.cohort_report import CohortReport
+from rlsyn_env.tables.datasets.dataset import Cohort
 from rlsyn_env.tables.encoder import RecordEncoder
+from rlsyn_env.tables.rare_columns import drop_rare
 from rlsyn_env.tables.reader import read_table
 from rlsyn_env.tables.schema import TableSchema
 from rlsyn_env.tables.splits import Split, split_rows
@@ -37,6 +47,7 @@ class RunData:
         split: row numbers of ``table``; ``split.test`` is empty when the test rows are in a file.
         test_table: held-out rows; None when nothing is judged.
         fingerprints: path, rows and SHA-256 of the table and of the test table.
+        report: of a cohort: the rows that each of its rules dropped.
     """
 
     name: str
@@ -45,6 +56,7 @@ class RunData:
     split: Split
     test_table: pd.DataFrame | None
     fingerprints: dict[str, Any]
+    report: CohortReport | None = None
 
     @property
     def train(self) -> pd.DataFrame:
@@ -67,7 +79,7 @@ def load_run_data(config: TrainConfig) -> RunData:
     Raises:
         RLSynError: when the table, its target, its schema or its size cannot be used.
     """
-    dataset = load_dataset(_source(config))
+    dataset = _load(config)
     schema = prepare_schema(
         dataset, target=config.target, group=config.group, schema=config.schema, drop=config.drop
     )
@@ -80,6 +92,7 @@ def load_run_data(config: TrainConfig) -> RunData:
         target=schema.target,
         group=schema.group,
     )
+    schema = drop_rare(schema, dataset.table.iloc[split.train])
     fingerprints = {"table": fingerprint(dataset.table, config.data)}
     test_table: pd.DataFrame | None = None
     if config.test is not None:
@@ -87,7 +100,8 @@ def load_run_data(config: TrainConfig) -> RunData:
         fingerprints["test_table"] = fingerprint(test_table, config.test)
     elif len(split.test):
         test_table = dataset.table.iloc[split.test]
-    return RunData(dataset.name, dataset.table, schema, split, test_table, fingerprints)
+    report = dataset.report if isinstance(dataset, Cohort) else None
+    return RunData(dataset.name, dataset.table, schema, split, test_table, fingerprints, report)
 
 
 def reload_run_data(config: TrainConfig, saved: dict[str, Any], folder: RunFolder) -> RunData:
@@ -106,8 +120,9 @@ def reload_run_data(config: TrainConfig, saved: dict[str, Any], folder: RunFolde
             raise ConfigError(
                 f"{path}, a table of this run, does not exist; give its new place with {option}"
             )
-    dataset = load_dataset(_source(config))
-    check_fingerprint(saved["table"], fingerprint(dataset.table, config.data), "--data")
+    dataset = _load(config)
+    option = "--data" if config.data_dir is None else "--data-dir"
+    check_fingerprint(saved["table"], fingerprint(dataset.table, config.data), option)
     schema = TableSchema.load(folder.schema_file)
     split = load_split(folder.split_file)
     test_table: pd.DataFrame | None = None
@@ -121,9 +136,9 @@ def reload_run_data(config: TrainConfig, saved: dict[str, Any], folder: RunFolde
 
 
 def fingerprint(table: pd.DataFrame, path: str | None) -> dict[str, Any]:
-    """``path`` (absolute; None for an embedded table), ``rows`` and ``sha256``.
+    """``path`` (absolute; None for a table by name), ``rows`` and ``sha256``.
 
-    The hash is of the file's bytes, or of the values of an embedded table.
+    The hash is of the file's bytes, or of the values of an embedded table or a cohort.
     """
     if path is not None:
         digest = hashlib.sha256()
@@ -148,7 +163,7 @@ def check_fingerprint(saved: dict[str, Any], now: dict[str, Any], option: str) -
     """Raise ConfigError when the table is not the one that was saved."""
     if saved["sha256"] == now["sha256"]:
         return
-    where = now["path"] or "the embedded table"
+    where = now["path"] or "the table of this name"
     raise ConfigError(
         f"{where} is not the table this run was made from ({now['rows']} rows now, "
         f"{saved['rows']} then; the SHA-256 differs); restore it, or give the original's new place "
@@ -182,12 +197,20 @@ def load_split(path: Path) -> Split:
         raise ConfigError(f"{path} cannot be read: {error}") from error
 
 
-def _source(config: TrainConfig) -> str:
-    if config.data is not None:
-        if not Path(config.data).exists():
-            raise TableError(f"{config.data} does not exist")
-        return config.data
-    return config.dataset or DEFAULT_DATASET
+def _load(config: TrainConfig) -> Dataset:
+    """Read the run's file, or make its dataset; a cohort is the same for every seed of a run."""
+    name = config.dataset or DEFAULT_DATASET
+    options = CohortOptions(
+        **{field.name: getattr(config, field.name) for field in fields(CohortOptions)}
+    )
+    if config.data is None and name in COHORTS:
+        return build_cohort(name, options)
+    if given := given_options(options):
+        names = [cohort for cohort, kind in COHORTS.items() if given[0] in kind.options]
+        raise ConfigError(f"{flag(given[0])} goes with --dataset {' or '.join(names)} only")
+    if config.data is not None and not Path(config.data).exists():
+        raise TableError(f"{config.data} does not exist")
+    return load_dataset(config.data or name)
 
 
 def _read_test(path: str, dataset: Dataset, schema: TableSchema) -> pd.DataFrame:

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from agents.judging import METRICS_FILE, REPORT_FILE
 from agents.runs.config import load_yaml, save_yaml
 from rlsyn_env.errors import ConfigError
 from rlsyn_env.files import write_text
@@ -19,7 +20,8 @@ _OWN_FILES = (
     "schema.yaml",
     "encoder.json",
     "split.json",
-    "metrics.json",
+    METRICS_FILE,
+    REPORT_FILE,
     "synthetic.csv",
     "synthetic.parquet",
 )
@@ -37,7 +39,8 @@ class RunFolder:
         self.schema_file = self.path / "schema.yaml"
         self.encoder_file = self.path / "encoder.json"
         self.split_file = self.path / "split.json"
-        self.metrics_file = self.path / "metrics.json"
+        self.metrics_file = self.path / METRICS_FILE
+        self.report_file = self.path / REPORT_FILE
         self.checkpoints = self.path / "checkpoints"
         self.model = self.path / "model"
         self.agent_file = self.model / "agent.zip"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from importlib.metadata import version
@@ -19,11 +19,21 @@ from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
 
 from agents.callbacks import (
+    AveragingCallback,
+    AveragingConfig,
     CheckpointCallback,
     FidelityCallback,
+    ImitationCallback,
+    ImitationConfig,
+    JudgeCallback,
     ProgressCallback,
     ScalarsCallback,
 )
+from agents.callbacks.judge import check_judgeable
+from agents.factory import make_model
+from agents.hyperparameters import resolve
+from agents.policies.autoregressive import AutoregressivePolicy
+from agents.registry import Algorithm, get_algorithm
 from agents.runs.checkpoint import (
     Checkpoint,
     load_checkpoint,
@@ -31,15 +41,14 @@ from agents.runs.checkpoint import (
     save_checkpoint,
 )
 from agents.runs.config import TrainConfig
-from agents.factory import make_model
 from agents.runs.interrupts import StopRequest, TrainingStopped
 from agents.runs.recorder import EpisodeRecorder, RecordedVecEnv
-from agents.registry import Algorithm, get_algorithm
 from agents.runs.run_data import DEFAULT_DATASET, RunData, reload_run_data, save_split
 from agents.runs.run_folder import RunFolder
 from rlsyn_env.adversary import Adversary, AdversaryConfig
 from rlsyn_env.envs import make_core
 from rlsyn_env.errors import ConfigError
+from rlsyn_env.options import options_from
 from rlsyn_env.tables.encoder import RecordEncoder
 
 _PACKAGES = ("rlsyn", "gymnasium", "stable-baselines3", "sb3-contrib", "torch", "numpy", "pandas")
@@ -82,6 +91,8 @@ def build_run(config: TrainConfig, data: RunData, encoder: RecordEncoder | None 
     """
     torch.set_num_threads(config.threads)
     _check_device(config.device)
+    if config.judge_every is not None:
+        check_judgeable(data.train, data.validation)
     algorithm = get_algorithm(config.algo)
     preset = algorithm.preset
     config = replace(
@@ -100,7 +111,9 @@ def build_run(config: TrainConfig, data: RunData, encoder: RecordEncoder | None 
         encoder,
         data.train,
         data.validation,
-        config=AdversaryConfig.from_mapping(preset.adversary),
+        config=AdversaryConfig.from_mapping(
+            _section(preset.adversary, config.settings.get("adversary"), len(data.train))
+        ),
         seed=config.seed,
         device=config.device,
     )
@@ -114,7 +127,8 @@ def build_run(config: TrainConfig, data: RunData, encoder: RecordEncoder | None 
         hyperparams=config.hyperparams,
     )
     if config.total_timesteps is None and config.total_records is None:
-        config = replace(config, total_records=preset.total_records)
+        budget = resolve(preset.total_records, core.episode_length, len(data.train))
+        config = replace(config, total_records=budget)
     total = config.total_timesteps
     if total is None:
         assert config.total_records is not None  # set above; for the type checker
@@ -223,10 +237,11 @@ def learn(
         recorder.total = int(checkpoint.progress["records"])
         seconds = float(checkpoint.progress["seconds"])
     started = time.monotonic()
+    learners = _learners(run)
 
     def save() -> None:
         progress = {"records": recorder.total, "seconds": seconds + time.monotonic() - started}
-        save_checkpoint(folder.checkpoints, model, core, progress)
+        save_checkpoint(folder.checkpoints, model, core, progress, learners)
 
     logger = Logger(str(folder.path), [TensorBoardOutputFormat(str(folder.path))])
     model.set_logger(logger)
@@ -236,16 +251,18 @@ def learn(
     with StopRequest() as stop:
         callbacks = [
             CheckpointCallback(save, stop, checkpoint_seconds),
+            *learners.values(),
             FidelityCallback(
                 recorder, run.encoder, run.data.validation, max(every, total_records(run) // 20)
             ),
+            *_judge_callback(run),
             ScalarsCallback(recorder, core, every),
             *bar,
             *extra_callbacks,
         ]
         try:
             if checkpoint is not None:
-                restore(checkpoint, model, core)
+                restore(checkpoint, model, core, learners)
             _learn(model, total, callbacks, resumed=checkpoint is not None)
             save()
         finally:
@@ -257,6 +274,36 @@ def learn(
     folder.set_status(
         finished=False, stage="trained", records=recorder.total, timesteps=model.num_timesteps
     )
+
+
+def _learners(run: Run) -> dict[str, ImitationCallback | AveragingCallback]:
+    """Callbacks that are part of how an autoregressive policy learns, in the order they act."""
+    preset, settings, rows = run.algorithm.preset, run.config.settings, len(run.data.train)
+    learners: dict[str, ImitationCallback | AveragingCallback] = {}
+    if not isinstance(run.model.policy, AutoregressivePolicy):
+        return learners
+    imitation = _section(preset.imitation, settings.get("imitation"), rows)
+    if imitation is not None:
+        learners["imitation"] = ImitationCallback(
+            run.encoder,
+            run.data.train,
+            options_from(ImitationConfig, imitation, "imitation"),
+            seed=run.config.seed,
+        )
+    averaging = _section(preset.averaging, settings.get("averaging"), rows)
+    if averaging is not None:
+        learners["averaging"] = AveragingCallback(
+            options_from(AveragingConfig, averaging, "averaging")
+        )
+    return learners
+
+
+def _section(preset: Mapping[str, Any] | None, given: Any, rows: int) -> dict[str, Any] | None:
+    """A preset's section with what the user gave laid over it; None where it is off."""
+    if given is False or (preset is None and given is None):
+        return None
+    merged = {**(preset or {}), **(given or {})}
+    return {name: resolve(value, 1, rows) for name, value in merged.items()}
 
 
 def total_records(run: Run) -> int:
@@ -294,6 +341,14 @@ class _SetTimesteps(BaseCallback):
 
     def _on_step(self) -> bool:
         return True
+
+
+def _judge_callback(run: Run) -> list[JudgeCallback]:
+    """The judge on validation rows, where it is asked for."""
+    every, data = run.config.judge_every, run.data
+    if every is None:
+        return []
+    return [JudgeCallback(data.train, data.validation, every, seed=run.config.seed)]
 
 
 def _log_interval(run: Run) -> int:

@@ -36,7 +36,8 @@ def number(value: float | None) -> str:
     """Write a figure with three decimals (none from 100 on), or "-"."""
     if value is None:
         return "-"
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3f}"
+    text = f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3f}"
+    return "0.000" if text == "-0.000" else text
 
 
 def percent(value: float | None) -> str:
@@ -74,6 +75,8 @@ def _utility(metrics: Mapping[str, Metric]) -> str:
             "No target was given. Models that predict every column from the others keep "
             f"{with_interval(metric)} of the skill of models of real rows."
         )
+    if metrics["r2r"].value is None:
+        return "No model could be scored on the held-out rows; the notices say why."
     return (
         f"Models trained on synthetic rows score {with_interval(metrics['s2r'])} on held-out real "
         f"rows; models trained on real rows score {with_interval(metrics['r2r'])}."

@@ -35,6 +35,7 @@ class ColumnKind(str, Enum):
 LEVEL_KINDS = frozenset({ColumnKind.BINARY, ColumnKind.BOOLEAN, ColumnKind.CATEGORICAL})
 ORDERED_KINDS = frozenset({ColumnKind.INTEGER, ColumnKind.CONTINUOUS, ColumnKind.DATETIME})
 FEATURE_KINDS = LEVEL_KINDS | ORDERED_KINDS
+_MANY_DROPPED = 12
 
 
 @dataclass(frozen=True)
@@ -76,12 +77,16 @@ class TableSchema:
         target: column to predict, for stratified splits and utility metrics.
         group: column whose rows must stay together in a split (a patient); never a feature.
         dropped: columns of the table that are left out on purpose.
+        min_prevalence: 0/1 columns whose share of 1 among the training rows is below this are
+            dropped once the training rows are known
+            (:func:`rlsyn_env.tables.rare_columns.drop_rare`); 0 drops none.
     """
 
     columns: tuple[ColumnSchema, ...]
     target: str | None = None
     group: str | None = None
     dropped: tuple[str, ...] = ()
+    min_prevalence: float = 0.0
 
     def column(self, name: str) -> ColumnSchema:
         """Return the column called ``name``; SchemaError with the nearest names otherwise."""
@@ -126,7 +131,11 @@ class TableSchema:
                 notices.append(f"column {column.name!r} groups the rows of the split: left out")
             elif column.kind in reasons:
                 notices.append(f"column {column.name!r} {reasons[column.kind]}")
-        notices += [f"column {name!r} is dropped as asked" for name in self.dropped]
+        if len(self.dropped) > _MANY_DROPPED:
+            shown = ", ".join(repr(name) for name in self.dropped[:3])
+            notices.append(f"{len(self.dropped):,} columns are dropped ({shown}, ...)")
+        else:
+            notices += [f"column {name!r} is dropped as asked" for name in self.dropped]
         return notices
 
     def check(self, table: pd.DataFrame, source: str = "the table") -> None:

@@ -19,7 +19,8 @@ _HEADER = """\
 # kind: binary, boolean, categorical, integer, continuous, datetime;
 #       identifier (left out), constant and all_missing (put back as they are).
 # levels: every value that may be generated. bounds: range of generated values (may be widened).
-# A column that is listed under drop, or a group, is left out.
+# A column that is listed under drop, or a group, is left out. min_prevalence: 0/1 columns that are
+# rarer among the training rows are left out too.
 """
 _FIELDS = (
     "kind",
@@ -32,7 +33,7 @@ _FIELDS = (
     "categories",
     "ordered",
 )
-_TOP = ("target", "group", "drop", "columns")
+_TOP = ("target", "group", "drop", "min_prevalence", "columns")
 
 
 def default_dtype(kind: ColumnKind, levels: tuple[Any, ...]) -> str:
@@ -87,6 +88,8 @@ def schema_to_dict(schema: TableSchema, *, complete: bool) -> dict[str, Any]:
         data["group"] = schema.group
     if schema.dropped:
         data["drop"] = list(schema.dropped)
+    if schema.min_prevalence:
+        data["min_prevalence"] = schema.min_prevalence
     data["columns"] = {
         column.name: _column_to_dict(column, complete=complete) for column in schema.columns
     }
@@ -140,8 +143,15 @@ def schema_from_dict(data: Any, source: str) -> TableSchema:
         for name, entry in data["columns"].items()
         if str(name) not in dropped
     )
+    rare = data.get("min_prevalence") or 0.0
+    if not _is_number(rare) or not 0 <= rare < 1:
+        raise SchemaError(f"{source}: min_prevalence is {rare!r}, expected a share in [0, 1)")
     schema = TableSchema(
-        columns, target=_name(data, "target"), group=_name(data, "group"), dropped=tuple(dropped)
+        columns,
+        target=_name(data, "target"),
+        group=_name(data, "group"),
+        dropped=tuple(dropped),
+        min_prevalence=float(rare),
     )
     for role in ("target", "group"):
         name = getattr(schema, role)

@@ -30,7 +30,7 @@ def prepare_schema(
     Args:
         dataset: the table and its default target.
         target: column to predict; default: the schema's, then the dataset's own.
-        group: column whose rows stay together; default: the schema's.
+        group: column whose rows stay together; default: the schema's, then the dataset's own.
         schema: a TableSchema, or the path of one (YAML, or SDV metadata JSON); inferred when None.
         drop: columns to leave out; not together with a schema, which says itself what is dropped.
 
@@ -41,9 +41,7 @@ def prepare_schema(
     """
     table, source = dataset.table, str(dataset.source_path or dataset.name)
     if schema is None:
-        default = dataset.target if dataset.target not in drop else None
-        inferred = infer_schema(table, target=target or default, group=group, drop=drop)
-        prepared = _without_bounds(inferred, stated=set())
+        prepared = infer_dataset_schema(dataset, target=target, group=group, drop=drop)
     else:
         if drop:
             raise ConfigError(
@@ -61,10 +59,30 @@ def prepare_schema(
         prepared = dataclasses.replace(
             _without_bounds(complete, stated),
             target=target or complete.target or dataset.target,
-            group=group or complete.group,
+            group=group or complete.group or dataset.group,
         )
     check_trainable(table, prepared, source)
     return prepared
+
+
+def infer_dataset_schema(
+    dataset: Dataset,
+    *,
+    target: str | None = None,
+    group: str | None = None,
+    drop: Sequence[str] = (),
+) -> TableSchema:
+    """Return the schema of a dataset, without bounds: they are for the training rows to tell.
+
+    Target, group and ``min_prevalence`` are the dataset's own where they are not given.
+    """
+    group = group or dataset.group
+    drop = [name for name in drop if name != group]  # a group is no feature anyway
+    target = target or (dataset.target if dataset.target not in drop else None)
+    inferred = infer_schema(dataset.table, target=target, group=group, drop=drop)
+    return dataclasses.replace(
+        _without_bounds(inferred, stated=set()), min_prevalence=dataset.min_prevalence
+    )
 
 
 def _without_bounds(schema: TableSchema, stated: set[str]) -> TableSchema:

@@ -147,6 +147,6 @@ def test_a_damaged_checkpoint_is_named(new_run) -> None:
 def test_a_checkpoint_of_another_shape_is_refused(new_run) -> None:
     run, folder = new_run()
     save_checkpoint(folder.checkpoints, run.model, run.vec_env.core, PROGRESS)
-    other, _ = new_run("other", hyperparams={"policy_kwargs": {"net_arch": [8]}})
+    other, _ = new_run("other", hyperparams={"policy_kwargs": {"width": 8}})
     with pytest.raises(ConfigError, match="cannot be loaded"):
         restore(load_checkpoint(folder.checkpoints), other.model, other.vec_env.core)

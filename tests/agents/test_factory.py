@@ -40,6 +40,8 @@ def small_model(name, env):
     hyperparams = {key: value for key, value in SMALL.items() if key in preset}
     if name == "ARS":
         hyperparams.pop("policy_kwargs", None)
+    elif preset.get("policy") == "autoregressive" and env.core.mode != "oneshot":
+        hyperparams["policy_kwargs"] = {"width": 16, "value_width": 16}
     else:
         hyperparams["policy_kwargs"] = SMALL["policy_kwargs"]
     return make_model(name, env, seed=0, device="cpu", hyperparams=hyperparams)
@@ -147,11 +149,16 @@ def test_sb3s_own_policy_may_be_chosen():
         ("ppo", {"n_epochs": 2.5}, "'n_epochs' of PPO cannot be 2.5"),
         ("ppo", {"normalize_advantage": 3}, "'normalize_advantage'.*true or false"),
         ("ppo", {"learning_rate": "fast"}, "linear from X to Y"),
-        ("ppo", {"policy_kwargs": {"net_arc": []}}, "no policy_kwargs 'net_arc'.*net_arch"),
+        ("ppo", {"policy_kwargs": {"net_arc": []}}, "no policy_kwargs 'net_arc'"),
         ("ppo", {"policy_kwargs": 3}, "'policy_kwargs' must be a mapping"),
         ("ppo", {"policy_kwargs": {"activation_fn": "mish"}}, "unknown activation_fn 'mish'"),
         ("ppo", {"policy": "NoPolicy"}, "PPO cannot be built.*NoPolicy"),
-        ("ppo", {"policy_kwargs": {"features_extractor_kwargs": {"wide": 3}}}, "'wide'.*width"),
+        ("ppo", {"policy_kwargs": {"widht": 3}}, "'widht'.*width"),
+        ("ppo", {"policy_kwargs": {"bins": 1}}, "'bins' must be a whole number"),
+        ("ppo", {"policy_kwargs": {"net_arch": [8]}}, "no policy_kwargs 'net_arch'"),
+        ("ppo", {"use_sde": True}, "use_sde does not go"),
+        ("trpo", {"sub_sampling_factor": 2}, "sub_sampling_factor must be 1"),
+        ("sac", {"policy_kwargs": {"features_extractor_kwargs": {"wide": 3}}}, "'wide'.*width"),
         ("dqn", {"policy_kwargs": {"temperature": 0}}, "temperature must be above 0"),
         ("sac", {"ent_coef": "much"}, "SAC cannot be built"),
     ],

@@ -12,7 +12,7 @@ def extractors(model) -> list[RecordExtractor]:
     return [m for m in model.policy.modules() if isinstance(m, RecordExtractor)]
 
 
-@pytest.mark.parametrize("algo", ["ppo", "sac", "dqn"])
+@pytest.mark.parametrize("algo", ["maskableppo", "sac", "dqn"])
 def test_the_lockstep_pass_gives_the_same_features(algo: str, new_run) -> None:
     run, _ = new_run(algo=algo)
     core = run.vec_env.core
@@ -32,7 +32,7 @@ def test_the_lockstep_pass_gives_the_same_features(algo: str, new_run) -> None:
 
 
 def test_a_pass_that_starts_in_the_middle_catches_up(new_run) -> None:
-    run, _ = new_run()
+    run, _ = new_run(algo="maskableppo")
     core = run.vec_env.core
     extractor = extractors(run.model)[0]
     core.reset()
@@ -45,7 +45,7 @@ def test_a_pass_that_starts_in_the_middle_catches_up(new_run) -> None:
 
 
 def test_bins_are_drawn_with_the_policys_probabilities(new_run) -> None:
-    run, _ = new_run(n_envs=2)
+    run, _ = new_run(n_envs=2, env="RLSyn/RecordDiscrete-v0", hyperparams={"policy": "generic"})
     policy = run.model.policy
     assert draws_bins(policy)
     observations = np.repeat(run.vec_env.core.reset()[:1], 40_000, axis=0)

@@ -71,7 +71,7 @@ def test_so_do_they_in_the_other_environments(name, env_id):
     assert worst_ks(emit(model, env)) < 0.08
 
 
-@pytest.mark.parametrize("name", ["ppo", "sac", "td3", "crossq"])
+@pytest.mark.parametrize("name", ["recurrentppo", "sac", "td3", "crossq"])
 def test_a_net_arch_of_the_users_keeps_the_start(name):
     env_id = get_algorithm(name).default_env_id
     model, env = build(name, env_id, policy_kwargs={"net_arch": [16, 16], "activation_fn": "relu"})
@@ -277,7 +277,8 @@ def test_critics_do_not_see_the_noise():
 
 @pytest.mark.parametrize("name", ["ppo", "maskableppo"])
 def test_the_entropy_of_bins_is_highest_at_the_marginals(name):
-    model, env = build(name, DISCRETE, n_envs=32)
+    policy = {"policy": "generic"} if name == "ppo" else {}
+    model, env = build(name, DISCRETE, n_envs=32, **policy)
     obs = torch.as_tensor(env.reset())
     actions = torch.zeros(32, dtype=torch.long)
     entropy = model.policy.evaluate_actions(obs, actions)[2]
@@ -288,6 +289,6 @@ def test_the_entropy_of_bins_is_highest_at_the_marginals(name):
 
 
 def test_over_box_an_entropy_bonus_is_that_of_the_gaussian():
-    model, env = build("ppo", BOX, n_envs=4)
+    model, env = build("ppo", BOX, n_envs=4, policy="generic", policy_kwargs={"log_std_init": -2.0})
     _, _, entropy = model.policy.evaluate_actions(torch.as_tensor(env.reset()), torch.zeros(4, 1))
     assert entropy[0].item() == pytest.approx(0.5 * np.log(2 * np.pi * np.e) - 2.0, abs=1e-4)

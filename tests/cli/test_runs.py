@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,31 +15,10 @@ import pytest
 import yaml
 from stable_baselines3 import PPO, SAC
 
-from agents.cli.main import main
 from agents.registry import get_algorithm
 from agents.runs.recorder import RecordedVecEnv
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory, mixed_table: pd.DataFrame) -> Path:
-    """A folder with ``table.csv`` and a finished, judged run on it; trained once."""
-    folder = tmp_path_factory.mktemp("finished")
-    mixed_table.to_csv(folder / "table.csv", index=False)
-    options = ["--data", folder / "table.csv", "--target", "died", "--out", folder / "runs/mine"]
-    budget = ["--n-envs", "16", "--total-records", "64", "--no-progress"]
-    assert main(["train", *map(str, options), *budget]) == 0
-    return folder
-
-
-@pytest.fixture
-def csv_run(finished: Path, work: Path) -> Path:
-    """A copy of the finished run that a test may change, its table beside it."""
-    shutil.copytree(finished, work, dirs_exist_ok=True)
-    config = work / "runs/mine/config.yaml"
-    config.write_text(config.read_text().replace(str(finished), str(work)))
-    return work / "runs/mine"
 
 
 @pytest.mark.slow
@@ -59,7 +37,13 @@ def test_a_run_leaves_everything_it_should(csv_run: Path, mixed_table, cli) -> N
     assert set(metrics["metrics"]["c2st"]["reference"]) == {"real", "independent", "copy"}
     assert len(pd.read_csv(csv_run / "synthetic.csv")) == len(split["train"])
     assert (csv_run / "command.txt").read_text().startswith("python ")
-    for name in ("schema.yaml", "encoder.json", "model/agent.zip", "checkpoints/latest"):
+    for name in (
+        "schema.yaml",
+        "encoder.json",
+        "model/agent.zip",
+        "checkpoints/latest",
+        "report.html",
+    ):
         assert (csv_run / name).is_file(), name
     assert list(csv_run.glob("events.out.tfevents.*"))
 
@@ -114,6 +98,7 @@ def test_a_taken_folder_is_refused_until_overwritten(csv_run: Path, cli, tiny) -
     code, _, err = cli("train", *data, "--overwrite", "--seed", "1", "--test-size", "0", *tiny)
     assert code == 0, err
     assert not (csv_run / "metrics.json").exists()
+    assert not (csv_run / "report.html").exists()
     assert (csv_run / "notes.txt").read_text() == "mine"
     assert yaml.safe_load((csv_run / "config.yaml").read_text())["options"]["seed"] == 1
     assert len(list(csv_run.glob("events.out.tfevents.*"))) == 1

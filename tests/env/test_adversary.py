@@ -154,7 +154,7 @@ def test_deepcopy_is_identity(encoder, mixed_table):
     ("options", "message"),
     [
         ({"dropuot": 0.1}, "unknown adversary option 'dropuot'; did you mean dropout"),
-        ({"dropout": 1.0}, "dropout must be below 1"),
+        ({"dropout": 1.0}, "dropout must be a number from 0 to 0.99"),
         ({"r1": -1}, "r1 must be a number >= 0"),
         ({"hidden": [0]}, "hidden"),
         ({"learning_rate": "fast"}, "learning_rate must be a number"),

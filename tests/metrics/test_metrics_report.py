@@ -7,6 +7,7 @@ import pytest
 
 from rlsyn_env.errors import TableError
 from rlsyn_env.metrics import Metric, Report
+from rlsyn_env.metrics.verdict import number
 
 
 def make_metric(family: str, value: float | None, **changes) -> Metric:
@@ -83,6 +84,21 @@ def test_text_shows_figures_references_and_notices(report):
         assert part in text
     assert "\x1b" not in text
     assert report.table().row_count == len(report.metrics)
+
+
+def test_verdict_without_a_scored_model_says_so(report):
+    line = report.verdict()["utility"]
+    assert line == "No model could be scored on the held-out rows; the notices say why."
+    scored = Report(dict(report.metrics) | {"r2r": make_metric("utility", 0.8)}, report.rows)
+    assert "models trained on real rows score 0.800" in scored.verdict()["utility"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(-0.0004, "0.000"), (-0.0006, "-0.001"), (0.0, "0.000"), (1234.5, "1,234"), (None, "-")],
+)
+def test_numbers_are_written_without_a_negative_zero(value, text):
+    assert number(value) == text
 
 
 def test_verdict_says_what_was_tried_and_promises_nothing(report):

@@ -19,7 +19,7 @@ import pandas as pd
 
 from rlsyn_env.metrics.full_suite.attack_rows import AttackRows
 from rlsyn_env.metrics.full_suite.context import Context, Findings
-from rlsyn_env.metrics.full_suite.optional import import_optional
+from rlsyn_env.metrics.full_suite.optional import import_optional, left_out
 from rlsyn_env.metrics.full_suite.quasi_identifiers import coarse_codes
 from rlsyn_env.metrics.preparation import Feature, FeatureTable
 from rlsyn_env.metrics.report import Metric
@@ -45,19 +45,14 @@ _SENTENCES = {
         "columns, beyond what it is for test records."
     ),
 }
+_FIGURES = "singling out, linkability and inference are"
 
 
 def judge_anonymeter(context: Context, attacked: AttackRows) -> Findings:
     """Return ``singling_out``, ``linkability`` and ``inference``; a notice without anonymeter."""
     evaluators = import_optional("anonymeter.evaluators")
     if evaluators is None:
-        return Findings(
-            {},
-            notices=(
-                "anonymeter is not installed (extra eval): singling out, linkability and "
-                "inference are left out",
-            ),
-        )
+        return Findings({}, notices=(left_out("anonymeter", _FIGURES),))
     features = context.features
     notices: tuple[str, ...] = ()
     if len(features) > MAX_COLUMNS:
@@ -71,7 +66,7 @@ def judge_anonymeter(context: Context, attacked: AttackRows) -> Findings:
             f"{MAX_SYNTHETIC:,} synthetic rows",
         )
     if len(features) < N_COLUMNS:
-        return Findings({}, notices=(f"anonymeter needs {N_COLUMNS} columns: left out",))
+        return _too_small(f"{N_COLUMNS} columns")
     secret = context.target or features[0].name
     frames = _frames(context, attacked, features)
     first, second = halves(attacked.others, context.stream("halves of test"))
@@ -101,9 +96,13 @@ def judge_anonymeter(context: Context, attacked: AttackRows) -> Findings:
         for name, result in found.items():
             risks[name][key] = result
     if any("value" not in by_table for by_table in risks.values()):
-        return Findings({}, notices=(f"anonymeter needs {MIN_CONTROLS} distinct test rows",))
+        return _too_small(f"{MIN_CONTROLS} distinct test rows and synthetic rows")
     metrics = {name: _metric(name, by_table, secret) for name, by_table in risks.items()}
     return Findings(metrics, notices=notices)
+
+
+def _too_small(needed: str) -> Findings:
+    return Findings({}, notices=(f"anonymeter needs {needed}: {_FIGURES} left out",))
 
 
 def _frames(

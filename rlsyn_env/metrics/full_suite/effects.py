@@ -18,7 +18,7 @@ from types import ModuleType
 import numpy as np
 
 from rlsyn_env.metrics.full_suite.context import Context, Findings
-from rlsyn_env.metrics.full_suite.optional import import_optional
+from rlsyn_env.metrics.full_suite.optional import import_optional, left_out
 from rlsyn_env.metrics.predictive_task import PredictiveTask, missing_targets
 from rlsyn_env.metrics.report import Metric
 
@@ -97,10 +97,7 @@ def judge_effects(context: Context) -> Findings:
         return Findings({})
     sm = import_optional("statsmodels.api")
     if sm is None:
-        return Findings(
-            {},
-            notices=("statsmodels is not installed (extra eval): effect agreement is left out",),
-        )
+        return Findings({}, notices=(left_out("statsmodels", "effect agreement is"),))
     columns, predictors = _predictors(task)
     if not columns:
         return Findings({}, notices=("no predictor varies: effect agreement is left out",))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from rlsyn_env.metrics.html_report import drawing
 
@@ -26,6 +27,8 @@ def curve_plots(curves: Curves) -> list[tuple[str, str]]:
             axes: Any, name: str = name, x: np.ndarray = steps, y: np.ndarray = values
         ) -> None:
             axes.plot(x, y, color=drawing.REAL, lw=1.4, marker="." if len(x) < 30 else None)
+            axes.xaxis.set_major_locator(MaxNLocator(5))
+            axes.xaxis.set_major_formatter(EngFormatter())  # 120 k, not 120000
             axes.set_xlabel("steps")
             axes.set_title(drawing.plain(name, 40), loc="left")
 

@@ -159,6 +159,7 @@ def _contents() -> str:
         "associations": "Associations",
         "utility": "Utility",
         "attacks": "Attacks",
+        "training": "Training",
         "data": "Data",
         "provenance": "Provenance",
     }

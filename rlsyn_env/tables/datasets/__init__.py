@@ -1,6 +1,7 @@
 """Tables by name or path.
 
-``load_dataset`` takes an embedded name, the path of a CSV or Parquet file, or a DataFrame.
+``load_dataset`` takes an embedded name, the name of a simulated cohort, the path of a CSV or
+Parquet file, or a DataFrame. Cohorts that need a folder come from ``build_cohort``.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from rlsyn_env.cohorts import COHORTS, build_cohort
 from rlsyn_env.errors import TableError
 from rlsyn_env.tables.datasets import embedded
 from rlsyn_env.tables.datasets.dataset import Dataset
@@ -42,7 +44,8 @@ def load_dataset(dataset: str | os.PathLike[str] | pd.DataFrame | Dataset) -> Da
     """Return a dataset by embedded name, by path, or from a DataFrame.
 
     A name wins over a file of the same name without suffix. TableError when it is neither a known
-    name nor an existing file, or when the file cannot be read.
+    name nor an existing file, or when the file cannot be read; ConfigError for a cohort that is
+    built from a folder.
     """
     if isinstance(dataset, Dataset):
         return dataset
@@ -50,6 +53,8 @@ def load_dataset(dataset: str | os.PathLike[str] | pd.DataFrame | Dataset) -> Da
         return Dataset("table", dataset)
     if isinstance(dataset, str) and dataset in DATASETS:
         return DATASETS[dataset]()
+    if isinstance(dataset, str) and dataset in COHORTS:
+        return build_cohort(dataset)
     path = Path(dataset)
     if isinstance(dataset, str) and not path.exists() and not path.suffix and path.name == dataset:
         hint = nearest(dataset, list(DATASETS), show=False)

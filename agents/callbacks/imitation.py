@@ -1,0 +1,150 @@
+"""Likelihood steps on real records beside the reinforcement learning (GAIL + BC).
+
+Training rows are expert trajectories: every real record is an episode whose actions are known. A
+few likelihood steps (behaviour cloning) before the first rollout give the policy the main
+dependences, which the reward alone would have to find by trial; a light weight afterwards keeps the
+marginals. Likelihood alone memorises a small table, so both are short and fade.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from stable_baselines3.common.callbacks import BaseCallback
+from torch import nn
+
+from agents.policies.autoregressive import AutoregressivePolicy
+from rlsyn_env.errors import ConfigError
+from rlsyn_env.options import check_range
+from rlsyn_env.tables.encoder import RecordEncoder
+
+
+@dataclass(frozen=True)
+class ImitationConfig:
+    """How much the policy imitates real records.
+
+    Attributes:
+        warm_up: likelihood steps before the first rollout.
+        warm_up_rate: learning rate of those.
+        steps: likelihood steps before every later rollout.
+        rate: learning rate of those at first; it falls linearly to 0 with the budget.
+        batch_size: real records of one step.
+        dropout: share of a record's prefix, and of the hidden units, that a likelihood step does
+            not see. The main guard against memorising: on 146 rows, 0.6 instead of 0.1 took the
+            membership excess of 200 steps from 0.26 to 0.02 at the same utility.
+        max_grad_norm: gradients are clipped to it.
+    """
+
+    warm_up: int = 0
+    warm_up_rate: float = 2e-3
+    steps: int = 4
+    rate: float = 3e-4
+    batch_size: int = 128
+    dropout: float = 0.5
+    max_grad_norm: float = 0.5
+
+    def __post_init__(self) -> None:
+        for name in ("warm_up", "warm_up_rate", "steps", "rate", "max_grad_norm"):
+            check_range(self, "imitation", name, 0)
+        check_range(self, "imitation", "batch_size", 1)
+        check_range(self, "imitation", "dropout", 0, 0.95)
+
+
+class ImitationCallback(BaseCallback):
+    """Raises the likelihood of real records, with the network's dropout, before each rollout.
+
+    Rows are encoded anew each time: the place inside a cell is drawn again.
+
+    Args:
+        encoder: of the environment.
+        train: real rows to imitate.
+        config: how much.
+        seed: of the minibatches.
+
+    Raises:
+        ConfigError: when training starts with a policy that has no likelihood of whole records.
+    """
+
+    def __init__(
+        self,
+        encoder: RecordEncoder,
+        train: pd.DataFrame,
+        config: ImitationConfig | None = None,
+        *,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.config = config or ImitationConfig()
+        self._encoder, self._train = encoder, train
+        self._rng = np.random.default_rng(seed)
+        self._optimizer: torch.optim.Adam | None = None
+        self._saved: dict[str, Any] | None = None
+        self._rollouts = 0
+
+    def _init_callback(self) -> None:
+        policy = self.model.policy
+        if not isinstance(policy, AutoregressivePolicy):
+            raise ConfigError(
+                f"{type(policy).__name__} cannot imitate records; leave the imitation out, or use "
+                "AutoregressivePolicy"
+            )
+        self._optimizer = torch.optim.Adam(policy.actor.parameters(), lr=self.config.rate)
+        if self._saved is not None:
+            self._optimizer.load_state_dict(self._saved)
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_rollout_start(self) -> None:
+        config = self.config
+        first, self._rollouts = self._rollouts == 0, self._rollouts + 1
+        if first:
+            loss = self._imitate(config.warm_up, config.warm_up_rate)
+        else:
+            left = self.model._current_progress_remaining
+            loss = self._imitate(config.steps, config.rate * left)
+        if loss is not None:
+            self.logger.record("imitation/loss", loss)
+
+    def _imitate(self, steps: int, rate: float) -> float | None:
+        """Take ``steps`` likelihood steps; returns the last loss, nats a feature."""
+        policy, optimizer = self.model.policy, self._optimizer
+        assert isinstance(policy, AutoregressivePolicy)
+        assert optimizer is not None  # made in _init_callback, as the line above checks
+        if rate == 0 or steps == 0:
+            return None
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        parameters = list(policy.actor.parameters())
+        for _ in range(steps):
+            loss = self._loss(policy)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(parameters, self.config.max_grad_norm)
+            optimizer.step()
+        return float(loss.detach())
+
+    def _loss(self, policy: AutoregressivePolicy) -> torch.Tensor:
+        rows = self._rng.integers(0, len(self._train), self.config.batch_size)
+        encoded = self._encoder.encode(self._train.iloc[rows], self._rng)
+        records = torch.as_tensor(encoded, device=policy.device)
+        bins = policy.actor.bins(records)
+        shares = policy.actor(records, bins, dropout=self.config.dropout).log_softmax(dim=-1)
+        return -shares.gather(2, bins[..., None]).mean()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Optimiser, random state and counter; no real row."""
+        return {
+            "optimizer": None if self._optimizer is None else self._optimizer.state_dict(),
+            "rng": self._rng,
+            "rollouts": self._rollouts,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Put back what :meth:`state_dict` gave, before training starts."""
+        self._saved, self._rng = state["optimizer"], state["rng"]
+        self._rollouts = int(state["rollouts"])

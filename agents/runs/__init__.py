@@ -1,0 +1,1 @@
+"""One training run: its configuration, rows, folder, checkpoints and what it yields."""

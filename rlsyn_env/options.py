@@ -1,0 +1,49 @@
+"""Dataclasses of options from mappings such as YAML gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from difflib import get_close_matches
+from typing import Any, TypeVar
+
+from rlsyn_env.errors import ConfigError
+
+T = TypeVar("T")
+
+
+def options_from(cls: type[T], mapping: Mapping[str, Any] | None, what: str) -> T:
+    """Build ``cls``, a dataclass whose fields have defaults, from ``mapping``.
+
+    Lists become tuples, because YAML has no tuples.
+
+    Args:
+        cls: the dataclass.
+        mapping: values by field name; None: all defaults.
+        what: names the options in messages, for instance ``adversary``.
+
+    Raises:
+        ConfigError: for an unknown name, with the nearest ones.
+    """
+    given = dict(mapping or {})
+    names = [f.name for f in fields(cls)]  # type: ignore[arg-type]
+    for name in given:
+        if name not in names:
+            near = get_close_matches(name, names, n=3) or names
+            raise ConfigError(f"unknown {what} option '{name}'; did you mean {', '.join(near)}?")
+    return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
+
+
+def check_range(
+    options: object, what: str, name: str, low: float, high: float | None = None
+) -> None:
+    """Check that a field is a number with ``low <= value`` (and ``value <= high``).
+
+    Raises:
+        ConfigError: naming the option, the range and the value.
+    """
+    value = getattr(options, name)
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or value < low or (high is not None and value > high):
+        range_ = f">= {low}" if high is None else f"from {low} to {high}"
+        raise ConfigError(f"{what} option {name} must be a number {range_}, got {value!r}")
