@@ -41,6 +41,7 @@ class Preset:
         imitation: of :class:`agents.callbacks.ImitationCallback`; None: real records are not
             imitated.
         averaging: of :class:`agents.callbacks.AveragingCallback`; None: no average is kept.
+        selection: of :class:`agents.callbacks.SelectionCallback`; None: the last weights are used.
     """
 
     env: str
@@ -50,6 +51,7 @@ class Preset:
     hyperparams: Mapping[str, Any] = field(default_factory=dict)
     imitation: Mapping[str, Any] | None = None
     averaging: Mapping[str, Any] | None = None
+    selection: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

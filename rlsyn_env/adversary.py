@@ -34,6 +34,8 @@ from rlsyn_env.tables.splits import split_rows
 from rlsyn_env.tables.training_data import prepare_schema
 
 Records = npt.NDArray[np.float32]
+_ADAPTATION = 0.02  # change of feature_dropout at each training
+_MOST_HIDDEN = 0.8
 _DIAGNOSTIC_ROWS = 1024  # rows of each kind that the diagnostics look at
 
 
@@ -47,6 +49,9 @@ class AdversaryConfig:
         feature_dropout: probability that a whole feature of a row is hidden from it while training,
             of real and synthetic rows alike: it has to judge by parts of a record, which a few
             hundred rows can teach, instead of recognising whole ones.
+        gap_target: overfit gap above which feature_dropout grows by 0.02 at each training, up to
+            0.8; below, it falls back towards ``feature_dropout`` (the adaptive augmentation of
+            StyleGAN2-ADA, Karras et al. 2020). Needs validation rows; None: never.
         instance_noise: standard deviation of Gaussian noise added to the features of real and
             synthetic rows alike while training.
         r1: weight of the R1 penalty on real rows (the loss adds half of it).
@@ -63,6 +68,7 @@ class AdversaryConfig:
     hidden: tuple[int, ...] = (256, 256)
     dropout: float = 0.1
     feature_dropout: float = 0.0
+    gap_target: float | None = None
     instance_noise: float = 0.0
     r1: float = 0.5
     learning_rate: float = 3e-4
@@ -86,6 +92,8 @@ class AdversaryConfig:
         for name in ("dropout", "feature_dropout"):
             check_range(self, "adversary", name, 0, 0.99)
         check_range(self, "adversary", "pool_share", 0, 1)
+        if self.gap_target is not None:
+            check_range(self, "adversary", "gap_target", 0)
         if any(width < 1 for width in self.hidden):
             raise ConfigError(f"adversary option hidden needs positive widths, got {self.hidden!r}")
 
@@ -121,6 +129,7 @@ class Adversary:
         self.device = torch.device(device)
         self.updates = 0
         self.records_seen = 0
+        self.feature_dropout = self.config.feature_dropout
         self.diagnostics: dict[str, float] = {}
         self._rng = np.random.default_rng(seed)
         self._torch_rng = torch.Generator(self.device).manual_seed(seed)
@@ -257,6 +266,7 @@ class Adversary:
             "torch_rng": self._torch_rng.get_state(),
             "updates": self.updates,
             "records_seen": self.records_seen,
+            "feature_dropout": self.feature_dropout,
             "diagnostics": dict(self.diagnostics),
             "pool": torch.from_numpy(self._pool[: self._pool_filled].copy()),
             "pool_next": self._pool_next,
@@ -282,6 +292,7 @@ class Adversary:
         self._torch_rng.set_state(state["torch_rng"])
         self.updates = int(state["updates"])
         self.records_seen = int(state["records_seen"])
+        self.feature_dropout = float(state["feature_dropout"])
         self.diagnostics = dict(state["diagnostics"])
         pool = state["pool"].numpy()
         self._pool[: len(pool)] = pool
@@ -314,11 +325,12 @@ class Adversary:
         self._network.eval()
         self.updates += 1
         self._diagnose(fresh_features, float(np.mean(losses)) if losses else 0.0)
+        self._adapt()
 
     def _step(self, real: torch.Tensor, fake: torch.Tensor) -> float:
         """One logistic-loss step with R1 on the real rows; returns the loss without the penalty."""
         config = self.config
-        if config.feature_dropout:
+        if self.feature_dropout:
             real, fake = self._with_hidden_features(real), self._with_hidden_features(fake)
         if config.instance_noise:
             real = real + config.instance_noise * self._normal_like(real)
@@ -336,6 +348,16 @@ class Adversary:
         self._optimizer.step()
         return float(loss.detach())
 
+    def _adapt(self) -> None:
+        """Hide more features while the discriminator knows training rows from validation rows."""
+        target = self.config.gap_target
+        if target is None or self._validation is None:
+            return
+        step = _ADAPTATION if self.diagnostics["overfit_gap"] > target else -_ADAPTATION
+        lowest = self.config.feature_dropout
+        highest = max(lowest, _MOST_HIDDEN)
+        self.feature_dropout = min(max(self.feature_dropout + step, lowest), highest)
+
     def _with_hidden_features(self, rows: torch.Tensor) -> torch.Tensor:
         """Set all columns of some features of ``(n, n_features)`` to 0.
 
@@ -343,7 +365,7 @@ class Adversary:
         is seen when scoring is a record with nothing hidden.
         """
         seen = torch.empty(len(rows), self.encoder.n_features, device=self.device)
-        seen.bernoulli_(1 - self.config.feature_dropout, generator=self._torch_rng)
+        seen.bernoulli_(1 - self.feature_dropout, generator=self._torch_rng)
         return rows * seen[:, self._featurise.feature_of]
 
     def _normal_like(self, x: torch.Tensor) -> torch.Tensor:

@@ -7,6 +7,7 @@ from agents.callbacks.imitation import ImitationCallback, ImitationConfig
 from agents.callbacks.judge import JudgeCallback
 from agents.callbacks.progress import ProgressCallback
 from agents.callbacks.scalars import ScalarsCallback
+from agents.callbacks.selection import SelectionCallback, SelectionConfig
 
 __all__ = [
     "AveragingCallback",
@@ -18,4 +19,6 @@ __all__ = [
     "JudgeCallback",
     "ProgressCallback",
     "ScalarsCallback",
+    "SelectionCallback",
+    "SelectionConfig",
 ]

@@ -65,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--set", **absent, nargs="+", action="extend", dest="settings",
         metavar="SECTION.KEY=VALUE",
-        help="overrides of adversary, imitation and averaging (imitation=off)",
+        help="overrides of adversary, imitation, averaging, selection (imitation=off)",
     )  # fmt: skip
     add(
         "--n-synthetic",

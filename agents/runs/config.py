@@ -13,7 +13,7 @@ from rlsyn_env.errors import ConfigError
 from rlsyn_env.files import write_text
 
 #: Sections of a preset that ``settings`` may override.
-SECTIONS = ("adversary", "imitation", "averaging")
+SECTIONS = ("adversary", "imitation", "averaging", "selection")
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class TrainConfig:
         env: environment id; None: the one the algorithm is preset for.
         hyperparams: overrides of the algorithm's preset.
         settings: overrides of the preset's other sections, by section: ``adversary``,
-            ``imitation`` and ``averaging`` (False turns either of these two off).
+            ``imitation``, ``averaging`` and ``selection`` (False turns one of these three off).
         n_synthetic: rows of ``synthetic.*``; None: as many as training rows.
         judge_every: records between two measurements of the judge on validation rows; None: none.
     """

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from rich.console import Console
@@ -28,6 +28,8 @@ from agents.callbacks import (
     JudgeCallback,
     ProgressCallback,
     ScalarsCallback,
+    SelectionCallback,
+    SelectionConfig,
 )
 from agents.callbacks.judge import check_judgeable
 from agents.factory import make_model
@@ -52,6 +54,9 @@ from rlsyn_env.options import options_from
 from rlsyn_env.tables.encoder import RecordEncoder
 
 _PACKAGES = ("rlsyn", "gymnasium", "stable-baselines3", "sb3-contrib", "torch", "numpy", "pandas")
+
+
+Learner: TypeAlias = ImitationCallback | AveragingCallback | SelectionCallback
 
 
 @dataclass
@@ -276,10 +281,10 @@ def learn(
     )
 
 
-def _learners(run: Run) -> dict[str, ImitationCallback | AveragingCallback]:
+def _learners(run: Run) -> dict[str, Learner]:
     """Callbacks that are part of how an autoregressive policy learns, in the order they act."""
     preset, settings, rows = run.algorithm.preset, run.config.settings, len(run.data.train)
-    learners: dict[str, ImitationCallback | AveragingCallback] = {}
+    learners: dict[str, Learner] = {}
     if not isinstance(run.model.policy, AutoregressivePolicy):
         return learners
     imitation = _section(preset.imitation, settings.get("imitation"), rows)
@@ -294,6 +299,14 @@ def _learners(run: Run) -> dict[str, ImitationCallback | AveragingCallback]:
     if averaging is not None:
         learners["averaging"] = AveragingCallback(
             options_from(AveragingConfig, averaging, "averaging")
+        )
+    selection = _section(preset.selection, settings.get("selection"), rows)
+    if selection is not None:
+        learners["selection"] = SelectionCallback(
+            run.data.train,
+            run.data.validation,
+            options_from(SelectionConfig, selection, "selection"),
+            seed=run.config.seed,
         )
     return learners
 

@@ -1,0 +1,146 @@
+"""Snapshot choice: which weights a run ends with, and when training longer stops paying."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import torch
+from stable_baselines3.common.callbacks import BaseCallback
+
+from agents.generation import generate_table
+from agents.policies.autoregressive import AutoregressivePolicy
+from agents.vec_env import RecordVecEnv
+from rlsyn_env.errors import ConfigError
+from rlsyn_env.metrics.rows import MIN_ROWS
+from rlsyn_env.metrics.selection import SelectionScore, selection_score
+from rlsyn_env.options import check_range
+
+
+@dataclass(frozen=True)
+class SelectionConfig:
+    """When snapshots are measured and how long to wait for a better one.
+
+    Attributes:
+        every: rollouts between two measurements.
+        patience: measurements without a better one after which training stops; 0: never.
+        min_rows: validation rows below which nothing is chosen: C2ST against 30 rows has a standard
+            error of 0.07, more than what snapshots differ by. The run then ends with its last
+            average, and its budget is the rule of the preset.
+        max_rows: most synthetic rows that are generated for one measurement.
+    """
+
+    every: int = 5
+    patience: int = 0
+    min_rows: int = 200
+    max_rows: int = 3000
+
+    def __post_init__(self) -> None:
+        for name in ("every", "max_rows"):
+            check_range(self, "selection", name, 1)
+        check_range(self, "selection", "min_rows", MIN_ROWS)
+        check_range(self, "selection", "patience", 0)
+
+
+class SelectionCallback(BaseCallback):
+    """Keeps the average of the weights that validation rows like best, and ends with it.
+
+    The criterion is fidelity against validation rows with a penalty for membership
+    (:mod:`rlsyn_env.metrics.selection`): likelihood or fidelity to training rows would choose the
+    snapshot that copies most.
+
+    Args:
+        train: rows the generator trains on.
+        validation: rows that nothing trains on.
+        config: when.
+        seed: of the generation and the forests, the same at every measurement.
+
+    Raises:
+        ConfigError: when training starts with a policy or environments of another kind.
+    """
+
+    def __init__(
+        self,
+        train: pd.DataFrame,
+        validation: pd.DataFrame,
+        config: SelectionConfig | None = None,
+        *,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.config = config or SelectionConfig()
+        self._train, self._validation, self._seed = train, validation, seed
+        self._rollouts = 0
+        self._waited = 0
+        self._best: float | None = None
+        self._weights: dict[str, torch.Tensor] = {}
+
+    @property
+    def active(self) -> bool:
+        """Whether there are rows enough to choose by."""
+        return len(self._validation) >= self.config.min_rows and len(self._train) >= MIN_ROWS
+
+    def _init_callback(self) -> None:
+        if not isinstance(self.model.policy, AutoregressivePolicy):
+            raise ConfigError(
+                f"{type(self.model.policy).__name__} keeps no snapshots; use AutoregressivePolicy"
+            )
+        if not isinstance(self.training_env, RecordVecEnv):
+            raise ConfigError("snapshots are chosen on environments of agents.make_vec_env only")
+
+    def _on_step(self) -> bool:
+        patience = self.config.patience
+        return not patience or self._waited < patience
+
+    def _on_rollout_start(self) -> None:
+        if self._rollouts % self.config.every == 0:
+            self._measure()
+        self._rollouts += 1
+
+    def _on_training_end(self) -> None:
+        self._measure()
+        if self._weights:
+            self._policy.average.load_state_dict(self._weights)
+
+    @property
+    def _policy(self) -> AutoregressivePolicy:
+        policy = self.model.policy
+        assert isinstance(policy, AutoregressivePolicy)  # refused in _init_callback otherwise
+        return policy
+
+    def _measure(self) -> None:
+        if not self.active:
+            return
+        score = self._score()
+        self.logger.record("selection/c2st", score.c2st)
+        self.logger.record("selection/membership_excess", score.membership_excess)
+        self.logger.record("selection/score", score.total)
+        self._waited += 1
+        if self._best is None or score.total < self._best:
+            self._best, self._waited = score.total, 0
+            state = self._policy.average.state_dict()
+            self._weights = {name: tensor.clone() for name, tensor in state.items()}
+        self.logger.record("selection/best", self._best)
+
+    def _score(self) -> SelectionScore:
+        vec_env = self.training_env
+        assert isinstance(vec_env, RecordVecEnv)  # refused in _init_callback otherwise
+        n = max(MIN_ROWS, min(self.config.max_rows, len(self._train)))
+        synthetic = generate_table(self.model, vec_env, n, seed=self._seed)
+        schema = vec_env.core.encoder.schema
+        return selection_score(self._train, self._validation, synthetic, schema, seed=self._seed)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The best snapshot so far, its score and the counters."""
+        return {
+            "rollouts": self._rollouts,
+            "waited": self._waited,
+            "best": self._best,
+            "weights": self._weights,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Put back what :meth:`state_dict` gave."""
+        self._rollouts, self._waited = int(state["rollouts"]), int(state["waited"])
+        self._best, self._weights = state["best"], dict(state["weights"])

@@ -1,0 +1,194 @@
+"""Imitation, averaging and snapshot choice: what they do to a policy, alone and in a run."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from agents import make_model, make_vec_env
+from agents.callbacks import (
+    AveragingCallback,
+    AveragingConfig,
+    ImitationCallback,
+    ImitationConfig,
+    SelectionCallback,
+    SelectionConfig,
+)
+from agents.generation import generate_table
+from agents.runs.checkpoint import load_checkpoint
+from agents.runs.training import learn
+from rlsyn_env.errors import ConfigError
+from rlsyn_env.metrics.selection import selection_score
+
+BOX = "RLSyn/Record-v0"
+CHEAP = {"steps_per_update": 1, "hidden": [8], "co_train_every": 64}
+NETWORK = {"width": 24, "value_width": 8}
+
+
+@pytest.fixture(scope="module")
+def table() -> pd.DataFrame:
+    """Two columns that depend on each other, one that does not."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=300)
+    return pd.DataFrame({"x": x, "y": x + 0.3 * rng.normal(size=300), "z": rng.normal(size=300)})
+
+
+def model_on(table: pd.DataFrame, **hyper):
+    vec_env = make_vec_env(BOX, 64, seed=0, dataset=table, adversary_config=CHEAP)
+    hyper = {"policy": "autoregressive", "policy_kwargs": NETWORK, **hyper}
+    return make_model("ppo", vec_env, seed=0, device="cpu", hyperparams=hyper)
+
+
+def correlation(model, n: int = 600) -> float:
+    drawn = generate_table(model, model.env, n)
+    return float(drawn["x"].corr(drawn["y"]))
+
+
+def steps(model, rollouts: int) -> int:
+    return 64 * model.env.core.episode_length * rollouts
+
+
+def test_imitation_teaches_dependences_before_the_first_reward(table) -> None:
+    model = model_on(table, learning_rate=0.0)
+    assert abs(correlation(model)) < 0.2
+    config = ImitationConfig(warm_up=150, warm_up_rate=5e-3, steps=0, dropout=0.2)
+    model.learn(steps(model, 1), callback=ImitationCallback(model.env.core.encoder, table, config))
+    assert correlation(model) > 0.6
+
+
+def test_imitation_fades_with_the_budget_and_can_be_none(table) -> None:
+    model = model_on(table, learning_rate=0.0)
+    before = [p.clone() for p in model.policy.actor.parameters()]
+    config = ImitationConfig(warm_up=0, rate=0.0)
+    model.learn(steps(model, 3), callback=ImitationCallback(model.env.core.encoder, table, config))
+    assert all(
+        torch.equal(a, b) for a, b in zip(before, model.policy.actor.parameters(), strict=True)
+    )
+
+
+def test_other_policies_are_refused(table) -> None:
+    vec_env = make_vec_env(BOX, 8, seed=0, dataset=table, adversary_config=CHEAP)
+    model = make_model("ppo", vec_env, seed=0, device="cpu", hyperparams={"policy": "generic"})
+    encoder = vec_env.core.encoder
+    for callback, says in [
+        (ImitationCallback(encoder, table), "cannot imitate"),
+        (AveragingCallback(), "keeps no average"),
+        (SelectionCallback(table, table), "keeps no snapshots"),
+    ]:
+        with pytest.raises(ConfigError, match=says):
+            model.learn(24, callback=callback)
+
+
+@pytest.mark.parametrize(
+    ("cls", "options"),
+    [
+        (ImitationConfig, {"dropout": 1.0}),
+        (ImitationConfig, {"warm_up": -1}),
+        (ImitationConfig, {"batch_size": 0}),
+        (AveragingConfig, {"decay": 1.5}),
+        (SelectionConfig, {"every": 0}),
+        (SelectionConfig, {"min_rows": 3}),
+    ],
+)
+def test_impossible_options_are_refused(cls, options) -> None:
+    with pytest.raises(ConfigError, match=next(iter(options))):
+        cls(**options)
+
+
+def test_the_average_is_a_mean_at_first_then_exponential(table) -> None:
+    model = model_on(table)
+    callback = AveragingCallback(AveragingConfig(decay=0.5))
+    callback.init_callback(model)
+    policy, seen = model.policy, []
+    expected = None
+    for value in (1.0, 3.0, 5.0):
+        with torch.no_grad():
+            policy.actor.bias.fill_(value)
+        callback.on_rollout_start()
+        seen.append(float(policy.average.bias.mean()))
+        share = max(0.5, 1 / len(seen))
+        expected = value if expected is None else expected + share * (value - expected)
+        assert seen[-1] == pytest.approx(expected)
+    assert seen[0] == 1.0  # nothing of the untrained weights is left
+
+
+def test_selection_ends_with_the_best_snapshot_and_not_the_last(table, monkeypatch) -> None:
+    model = model_on(table)
+    callback = SelectionCallback(table[:200], table[200:], SelectionConfig(every=1, min_rows=50))
+    scores = iter([0.5, 0.2, 0.4, 0.3, 0.6])
+    kept = []
+
+    def measured(self):
+        from rlsyn_env.metrics.selection import SelectionScore
+
+        kept.append(model.policy.average.bias.clone())
+        return SelectionScore(0.5 + next(scores), 0.0)
+
+    monkeypatch.setattr(SelectionCallback, "_score", measured)
+    model.learn(steps(model, 4), callback=[AveragingCallback(), callback])
+    assert len(kept) == 5
+    assert torch.equal(model.policy.average.bias, kept[1])
+
+
+def test_selection_stops_when_nothing_improves(table, monkeypatch) -> None:
+    from rlsyn_env.metrics.selection import SelectionScore
+
+    model = model_on(table)
+    callback = SelectionCallback(
+        table[:200], table[200:], SelectionConfig(every=1, patience=2, min_rows=50)
+    )
+    monkeypatch.setattr(SelectionCallback, "_score", lambda self: SelectionScore(0.9, 0.0))
+    model.learn(steps(model, 50), callback=callback)
+    assert model.num_timesteps <= steps(model, 4)
+
+
+def test_too_few_validation_rows_choose_nothing(table) -> None:
+    model = model_on(table)
+    callback = SelectionCallback(table[:280], table[280:], SelectionConfig(every=1))
+    assert not callback.active
+    model.learn(steps(model, 2), callback=[AveragingCallback(), callback])
+    assert callback.state_dict()["best"] is None
+
+
+def test_the_criterion_prefers_fresh_rows_to_copies_and_noise(table) -> None:
+    from rlsyn_env.tables.inference import infer_schema
+
+    schema = infer_schema(table)
+    train, validation, fresh = table[:100], table[100:200], table[200:]
+    noise = pd.DataFrame({c: np.random.default_rng(1).permutation(table[c]) for c in table})
+    totals = {
+        name: selection_score(train, validation, rows, schema).total
+        for name, rows in {"copy": train, "fresh": fresh, "noise": noise[:100]}.items()
+    }
+    assert totals["fresh"] < totals["noise"] < totals["copy"]
+    copied = selection_score(train, validation, train, schema)
+    assert copied.membership_excess > 0.4
+
+
+def test_a_resumed_run_with_all_three_ends_with_the_same_bits(new_run) -> None:
+    settings = {
+        "imitation": {"warm_up": 3},
+        "selection": {"every": 1, "min_rows": 10, "max_rows": 60},
+    }
+
+    def start(name: str, **options):
+        return new_run(name, settings=settings, **options)
+
+    whole, folder = start("whole", total_records=32 * 6)
+    learn(whole, folder)
+    half, half_folder = start("half", total_records=32 * 6)
+
+    class StopHalfway(AveragingCallback):
+        def _on_rollout_start(self) -> None:
+            if self._updates == 3:
+                raise KeyboardInterrupt
+            self._updates += 1
+
+    with pytest.raises(KeyboardInterrupt):
+        learn(half, half_folder, checkpoint_seconds=0.0, extra_callbacks=(StopHalfway(),))
+    again, _ = start("again", total_records=32 * 6)
+    learn(again, half_folder, load_checkpoint(half_folder.checkpoints))
+    for name, value in whole.model.policy.state_dict().items():
+        assert torch.equal(value, again.model.policy.state_dict()[name]), name
