@@ -74,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
             seed=arguments.seed,
             progress=lambda share: bar.update(task, completed=share),
         )
-    schema = infer_dataset_schema(cohort)
+    schema = infer_dataset_schema(cohort, derive=True)
     write_table(cohort.table, arguments.out)
     schema.save(schema_file)
     rows, columns = cohort.table.shape

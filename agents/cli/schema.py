@@ -15,6 +15,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--drop", action="append", default=[], metavar="A,B", help="columns to drop"
     )
+    parser.add_argument(
+        "--no-derived", action="store_true", help="seek no columns that others determine"
+    )
     parser.add_argument("--out", type=Path, help="write here instead of printing")
 
 
@@ -33,6 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
         target=arguments.target or dataset.target,
         group=arguments.group,
         drop=split_names(arguments.drop),
+        derive=not arguments.no_derived,
     )
     for notice in schema.notices():
         print(f"note: {notice}", file=sys.stderr)

@@ -43,6 +43,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--group", **absent, metavar="COLUMN", help="its groups are never split, and left out")
     add("--schema", **absent, metavar="FILE", help="schema to use ('rlsyn schema' makes one)")
     add("--drop", **absent, action="append", metavar="A,B", help="columns to leave out")
+    add(
+        "--no-derived", **absent, action="store_true",
+        help="generate columns that are exact functions of others, instead of computing them",
+    )  # fmt: skip
     test = parser.add_mutually_exclusive_group()
     test.add_argument(
         "--test-size", **absent, type=float, metavar="SHARE",

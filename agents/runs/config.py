@@ -33,6 +33,7 @@ class TrainConfig:
         group: column whose groups (a patient's rows) are never split.
         schema: path of a schema; None: inferred.
         drop: columns to leave out.
+        no_derived: generate columns that are exact functions of others instead of computing them.
         test_size: share of rows held out to judge; 0: none, and nothing is judged.
         test: path of a table of held-out rows, in place of ``test_size``.
         validation_size: share of the training rows that neither agent nor discriminator trains on.
@@ -63,6 +64,7 @@ class TrainConfig:
     group: str | None = None
     schema: str | None = None
     drop: tuple[str, ...] = ()
+    no_derived: bool = False
     test_size: float = 0.3
     test: str | None = None
     validation_size: float = 0.15

@@ -26,11 +26,10 @@ from rlsyn_env.tables.datasets import Dataset, load_dataset
 from rlsyn_env.tables.datasets.cohort_report import CohortReport
 from rlsyn_env.tables.datasets.dataset import Cohort
 from rlsyn_env.tables.encoder import RecordEncoder
-from rlsyn_env.tables.rare_columns import drop_rare
 from rlsyn_env.tables.reader import read_table
 from rlsyn_env.tables.schema import TableSchema
 from rlsyn_env.tables.splits import Split, split_rows
-from rlsyn_env.tables.training_data import prepare_schema
+from rlsyn_env.tables.training_data import prepare_schema, settle_schema
 
 DEFAULT_DATASET = "breast_cancer"
 MIN_TRAIN_ROWS = 2
@@ -92,7 +91,12 @@ def load_run_data(config: TrainConfig) -> RunData:
         target=schema.target,
         group=schema.group,
     )
-    schema = drop_rare(schema, dataset.table.iloc[split.train])
+    schema = settle_schema(
+        schema,
+        dataset.table.iloc[split.train],
+        derive=not config.no_derived,
+        given=config.schema is not None,
+    )
     fingerprints = {"table": fingerprint(dataset.table, config.data)}
     test_table: pd.DataFrame | None = None
     if config.test is not None:
