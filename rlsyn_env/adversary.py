@@ -28,10 +28,9 @@ from rlsyn_env.errors import ConfigError
 from rlsyn_env.options import check_range, options_from
 from rlsyn_env.tables.datasets import load_dataset
 from rlsyn_env.tables.encoder import RecordEncoder
-from rlsyn_env.tables.rare_columns import drop_rare
 from rlsyn_env.tables.schema import TableSchema
 from rlsyn_env.tables.splits import split_rows
-from rlsyn_env.tables.training_data import prepare_schema
+from rlsyn_env.tables.training_data import prepare_schema, settle_schema
 
 Records = npt.NDArray[np.float32]
 _ADAPTATION = 0.02  # change of feature_dropout at each training
@@ -162,6 +161,7 @@ class Adversary:
         group: str | None = None,
         schema: TableSchema | str | PathLike[str] | None = None,
         drop: Sequence[str] = (),
+        derive: bool = True,
         validation_size: float = 0.15,
         config: AdversaryConfig | Mapping[str, Any] | None = None,
         seed: int = 0,
@@ -175,6 +175,8 @@ class Adversary:
             group: column whose groups are never split between training and validation.
             schema: a TableSchema or the path of one; inferred when None.
             drop: columns to leave out.
+            derive: compute columns that are exact functions of others instead of generating them;
+                a given schema's own formulas are used, and none is sought.
             validation_size: share of rows kept from the discriminator, in [0, 1).
             config: AdversaryConfig or a mapping of its fields.
             seed: also of the split.
@@ -194,7 +196,7 @@ class Adversary:
             group=table_schema.group,
         )
         train = loaded.table.iloc[rows.train]
-        table_schema = drop_rare(table_schema, train)
+        table_schema = settle_schema(table_schema, train, derive=derive, given=schema is not None)
         if not isinstance(config, AdversaryConfig):
             config = AdversaryConfig.from_mapping(config)
         return cls(

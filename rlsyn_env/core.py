@@ -320,6 +320,8 @@ class RecordCore:
         for i, row in enumerate(rows):
             for name, value in (row or {}).items():
                 if name not in names:
+                    if name in self.encoder.schema.compared_names:
+                        self.encoder.feature(name)  # raises, with the formula
                     raise RLSynError(
                         f"cannot fix '{name}': it is not a feature; features are {', '.join(names)}"
                     )

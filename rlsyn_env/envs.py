@@ -32,6 +32,7 @@ def build_core(
     group: str | None = None,
     schema: TableSchema | str | PathLike[str] | None = None,
     drop: Sequence[str] = (),
+    derive: bool = True,
     validation_size: float = 0.15,
     adversary: Adversary | None = None,
     encoder: RecordEncoder | None = None,
@@ -56,6 +57,7 @@ def build_core(
         group: column whose groups are never split.
         schema: of the table; inferred when None.
         drop: columns to leave out.
+        derive: compute columns that are exact functions of others instead of generating them.
         validation_size: share of rows kept from the discriminator.
         adversary: shared with other environments; brings its own encoder and rows.
         encoder: without an adversary, records are generated and every reward is 0.
@@ -75,6 +77,7 @@ def build_core(
             group=group,
             schema=schema,
             drop=drop,
+            derive=derive,
             validation_size=validation_size,
             config=adversary_config,
             seed=adversary_seed,

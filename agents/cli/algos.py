@@ -24,8 +24,17 @@ def run(arguments: argparse.Namespace) -> int:
             name,
             ", ".join(sorted(algorithm.action_spaces)),
             algorithm.default_env_id,
-            f"{preset.total_records:,}",
+            _budget(preset.total_records),
             str(preset.n_envs),
         )
     output_console().print(table)
     return 0
+
+
+def _budget(total_records: int | str) -> str:
+    """A number of records, or "from A" where a rule of the table's rows gives it."""
+    from agents.hyperparameters import resolve
+
+    if isinstance(total_records, int):
+        return f"{total_records:,}"
+    return f"from {resolve(total_records, 1, rows=1):,}"

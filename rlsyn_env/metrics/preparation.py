@@ -67,8 +67,9 @@ def encode_tables(
 ) -> tuple[tuple[Feature, ...], dict[str, FeatureTable]]:
     """Turn tables into arrays that mean the same thing in each of them.
 
-    Compared are the schema's features (no identifiers, groups, constants or empty columns), by
-    name. Features come back sorted by name, so the order of columns in a file changes no figure.
+    Compared are the schema's features and derived columns (no identifiers, groups, constants or
+    empty columns), by name. Features come back sorted by name, so the order of columns in a file
+    changes no figure.
 
     Args:
         tables: tables by role ("train", "synthetic", ...); roles appear in error messages.
@@ -80,7 +81,7 @@ def encode_tables(
         TableError: a table is empty, repeats or lacks a column, or holds text or an infinite
             value in a numeric column. The message names table, column and row.
     """
-    names = sorted(name for name in schema.feature_names if name not in exclude)
+    names = sorted(name for name in schema.compared_names if name not in exclude)
     if not names:
         raise TableError("the schema has no column to compare: every column is left out")
     for role, table in tables.items():

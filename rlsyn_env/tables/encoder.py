@@ -14,6 +14,8 @@ import pandas as pd
 from rlsyn_env.errors import EncodingError
 from rlsyn_env.files import write_text
 from rlsyn_env.tables.column_values import cast
+from rlsyn_env.tables.derived.checks import computing_order
+from rlsyn_env.tables.derived.evaluation import evaluate
 from rlsyn_env.tables.feature_maps import FeatureMap, Float32Array, LevelMap
 from rlsyn_env.tables.inference import complete_schema, infer_schema
 from rlsyn_env.tables.ordered_map import OrderedMap
@@ -37,6 +39,7 @@ class RecordEncoder:
     def __init__(self, schema: TableSchema, features: Sequence[FeatureMap]) -> None:
         self.schema = schema
         self.features: tuple[FeatureMap, ...] = tuple(features)
+        self._formulas = computing_order(schema)
 
     @classmethod
     def fit(
@@ -83,10 +86,21 @@ class RecordEncoder:
         return len(self.features)
 
     def feature(self, name: str) -> FeatureMap:
-        """Return the map of one feature; EncodingError with the nearest names otherwise."""
+        """Return the map of one feature; EncodingError with the nearest names otherwise.
+
+        The error for a derived column names its formula.
+        """
         for feature in self.features:
             if feature.name == name:
                 return feature
+        for formula in self._formulas:
+            if formula.name == name:
+                sources = ", ".join(repr(source) for source in formula.sources)
+                raise EncodingError(
+                    f"column {name!r} is computed ({formula.short_text}), not generated; give "
+                    f"{sources} a value instead, or train without the formula (--no-derived, or "
+                    "remove it from the schema)"
+                )
         raise EncodingError(f"no feature {name!r}{nearest(name, self.feature_names)}")
 
     def encode(self, table: pd.DataFrame, rng: np.random.Generator) -> Float32Array:
@@ -107,8 +121,9 @@ class RecordEncoder:
     def decode(self, records: np.ndarray) -> pd.DataFrame:
         """Return the table of records (n, d) in [0, 1].
 
-        Columns come in the order of the original table with its dtypes and levels; constant and
-        all-missing columns are put back; identifiers, the group and dropped columns are absent.
+        Columns come in the order of the original table with its dtypes and levels; derived columns
+        are computed, constant and all-missing ones put back; identifiers, the group and dropped
+        columns are absent.
         """
         records = np.asarray(records, dtype=np.float32)
         if records.ndim != 2 or records.shape[1] != self.n_features:
@@ -118,15 +133,18 @@ class RecordEncoder:
         if np.isnan(records).any():
             raise EncodingError("records contain NaN, expected numbers in [0, 1]")
         by_name = {feature.name: index for index, feature in enumerate(self.features)}
+        computed = {formula.name for formula in self._formulas}
         columns: dict[str, pd.Series] = {}
         for name in self.schema.output_names:
             if name in by_name:
                 index = by_name[name]
                 column = np.clip(np.ascontiguousarray(records[:, index]), 0.0, 1.0)
                 columns[name] = self.features[index].decode(column)
-            else:
+            elif name not in computed:
                 columns[name] = self._fixed_column(name, len(records))
-        return pd.DataFrame(columns)
+        for formula in self._formulas:
+            columns[formula.name] = evaluate(formula, columns, self.schema)
+        return pd.DataFrame({name: columns[name] for name in self.schema.output_names})
 
     def _fixed_column(self, name: str, n: int) -> pd.Series:
         """Return a constant or all-missing column (n,)."""

@@ -145,7 +145,7 @@ class LevelMap(FeatureMap):
         atoms = np.ones(len(edges) - 1, dtype=bool)
         super().__init__(column, edges, atoms, len(atoms) - 1 if has_missing else None)
         values: list[Any] = list(column.levels) + ([None] if has_missing else [])
-        self._values = _level_array(values, column)
+        self._values = level_array(values, column)
 
     @classmethod
     def fit(cls, series: pd.Series, column: ColumnSchema) -> LevelMap:
@@ -206,8 +206,8 @@ class LevelMap(FeatureMap):
         return cls(column, edges, has_missing=data["has_missing"])
 
 
-def _level_array(values: list[Any], column: ColumnSchema) -> Any:
-    """Return the levels (and missing last) as an array of the column's dtype, ready to take."""
+def level_array(values: list[Any], column: ColumnSchema) -> Any:
+    """Return levels (None for missing) as an array of the column's dtype, ready to ``take``."""
     from rlsyn_env.tables.column_values import cast
 
     series = pd.Series(values, dtype=object)

@@ -20,6 +20,8 @@ from rlsyn_env.tables.column_values import (
     is_whole,
     native,
 )
+from rlsyn_env.tables.derived.checks import check_formulas
+from rlsyn_env.tables.derived.detection import derive_columns
 from rlsyn_env.tables.identifiers import is_identifier
 from rlsyn_env.tables.ordered_map import axis_of, outer_bounds
 from rlsyn_env.tables.schema import (
@@ -40,6 +42,7 @@ def infer_schema(
     target: str | None = None,
     group: str | None = None,
     drop: Sequence[str] = (),
+    derive: bool = False,
 ) -> TableSchema:
     """Return the schema of ``table``.
 
@@ -49,6 +52,8 @@ def infer_schema(
         target: column to predict; kept a feature.
         group: column whose rows stay together in splits; left out of the features.
         drop: columns to leave out.
+        derive: also find the columns that the others determine
+            (:func:`rlsyn_env.tables.derived.detection.derive_columns`).
 
     Raises:
         TableError: the table cannot be used (duplicate names, infinite values, no rows), or a
@@ -64,7 +69,8 @@ def infer_schema(
     if target is not None and target in drop:
         raise TableError(f"target {target!r} is also among the columns to drop")
     columns = tuple(infer_column(table[name], name) for name in names if name not in drop)
-    return TableSchema(columns, target=target, group=group, dropped=tuple(drop))
+    schema = TableSchema(columns, target=target, group=group, dropped=tuple(drop))
+    return derive_columns(schema, table) if derive else schema
 
 
 def infer_column(series: pd.Series, name: str) -> ColumnSchema:
@@ -174,7 +180,9 @@ def complete_schema(schema: TableSchema, table: pd.DataFrame) -> TableSchema:
     """
     schema.check(table)
     columns = tuple(describe(table[column.name], column) for column in schema.columns)
-    return dataclasses.replace(schema, columns=columns)
+    complete = dataclasses.replace(schema, columns=columns)
+    check_formulas(complete, "the schema")
+    return complete
 
 
 def load_schema(path: str | os.PathLike[str], table: pd.DataFrame) -> TableSchema:

@@ -55,6 +55,24 @@ def axis_of(series: pd.Series, column: ColumnSchema) -> FloatArray:
     return x
 
 
+def series_of(x: FloatArray, column: ColumnSchema) -> pd.Series:
+    """Return values (n,) of an ordered column, NaN for missing, as a Series of its dtype.
+
+    A NumPy integer dtype that cannot hold missing becomes ``Int64`` where there are missing values.
+    """
+    dtype = column.dtype
+    if column.kind is ColumnKind.DATETIME or dtype not in ("", "float64"):
+        if dtype.lower().startswith(("int", "uint")):
+            whole = pd.array(np.where(np.isnan(x), 0, x).astype(np.int64), dtype="Int64")
+            if np.isnan(x).any():
+                whole[np.isnan(x)] = pd.NA
+            nullable = dtype[0].isupper() or np.isnan(x).any()
+            name = dtype if not nullable or dtype[0].isupper() else "Int64"
+            return pd.Series(whole, name=column.name).astype(name)
+        return cast(x, column).rename(column.name)
+    return pd.Series(x, name=column.name)
+
+
 def outer_bounds(x: FloatArray, column: ColumnSchema) -> tuple[float, float]:
     """Return the bounds of the values x (n,) without NaN: the outer knots, or the outermost value
     where three rows or more share it.
@@ -185,7 +203,7 @@ class OrderedMap(FeatureMap):
 
     def decode(self, u: Float32Array) -> pd.Series:
         """See :meth:`FeatureMap.decode`."""
-        return self._series(self.decode_axis(u))
+        return series_of(self.decode_axis(u), self.column)
 
     def decode_axis(self, u: Float32Array) -> FloatArray:
         """Return the values of u (n,) as float64 (datetimes in seconds), NaN for missing."""
@@ -229,7 +247,7 @@ class OrderedMap(FeatureMap):
 
     def _show(self, x: FloatArray) -> list[str]:
         if self.kind is ColumnKind.DATETIME:
-            return [str(value) for value in self._series(x)]
+            return [str(value) for value in series_of(x, self.column)]
         return [f"{value:g}" for value in x]
 
     def _cells_of_values(self, x: FloatArray) -> IntArray:
@@ -242,19 +260,6 @@ class OrderedMap(FeatureMap):
         nearer = np.where(np.abs(x - self._atoms[before]) < np.abs(x - self._atoms[at]), before, at)
         cells = np.where(self._gap_cells[gap] >= 0, self._gap_cells[gap], self._atom_cells[nearer])
         return np.where(self._atoms[at] == x, self._atom_cells[at], cells)
-
-    def _series(self, x: FloatArray) -> pd.Series:
-        dtype = self.column.dtype
-        if self.kind is ColumnKind.DATETIME or dtype not in ("", "float64"):
-            if dtype.lower().startswith(("int", "uint")):
-                whole = pd.array(np.where(np.isnan(x), 0, x).astype(np.int64), dtype="Int64")
-                if np.isnan(x).any():
-                    whole[np.isnan(x)] = pd.NA
-                nullable = dtype[0].isupper() or np.isnan(x).any()
-                name = dtype if not nullable or dtype[0].isupper() else "Int64"
-                return pd.Series(whole, name=self.name).astype(name)
-            return cast(x, self.column).rename(self.name)
-        return pd.Series(x, name=self.name)
 
     def to_dict(self) -> dict[str, Any]:
         """See :meth:`FeatureMap.to_dict`."""

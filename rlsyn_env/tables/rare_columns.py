@@ -16,7 +16,8 @@ def rare_columns(
 ) -> tuple[str, ...]:
     """Return the 0/1 and boolean columns whose share of 1 in ``train`` is below ``min_prevalence``.
 
-    The target and the group are never among them. Missing values count as absent.
+    The target, the group and what a derived column needs are never among them. Missing
+    values count as absent.
 
     Args:
         train: training rows, of which at least the columns of ``schema``.
@@ -24,8 +25,10 @@ def rare_columns(
         min_prevalence: share in [0, 1).
     """
     rare = []
+    needed = {name for c in schema.columns if c.derived is not None for name in c.derived.sources}
+    needed |= {name for name in (schema.target, schema.group) if name is not None}
     for column in schema.columns:
-        if column.name in (schema.target, schema.group) or column.kind not in _FLAG_KINDS:
+        if column.name in needed or column.kind not in _FLAG_KINDS:
             continue
         if column.levels != (0, 1):  # True and False are equal to 1 and 0
             continue

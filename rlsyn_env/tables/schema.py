@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 
 from rlsyn_env.errors import SchemaError
+from rlsyn_env.tables.derived.formulas import Formula
 
 
 class ColumnKind(str, Enum):
@@ -54,6 +55,7 @@ class ColumnSchema:
         resolution: datetime: step of the values in seconds (86400 for dates).
         categories: ``category`` dtype: all its categories where they differ from ``levels``.
         ordered: ``category`` dtype: whether it is ordered.
+        derived: what the column is computed from; None when it is generated.
     """
 
     name: str
@@ -66,6 +68,7 @@ class ColumnSchema:
     resolution: float | None = None
     categories: tuple[Any, ...] = ()
     ordered: bool = False
+    derived: Formula | None = None
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,18 @@ class TableSchema:
 
     @property
     def feature_names(self) -> tuple[str, ...]:
-        """Columns that are generated: not identifiers, constants, all missing, or the group."""
+        """Columns that are generated: not identifiers, constants, all missing, derived, or the
+        group.
+        """
+        return tuple(
+            column.name
+            for column in self.columns
+            if column.kind in FEATURE_KINDS and column.name != self.group and column.derived is None
+        )
+
+    @property
+    def compared_names(self) -> tuple[str, ...]:
+        """Columns whose values differ from row to row: the features and the derived columns."""
         return tuple(
             column.name
             for column in self.columns
@@ -111,7 +125,7 @@ class TableSchema:
 
     @property
     def output_names(self) -> tuple[str, ...]:
-        """Columns of a decoded table: features, constants and all-missing columns, in order."""
+        """Columns of a decoded table: features, derived, constant and empty ones, in order."""
         return tuple(
             column.name
             for column in self.columns
@@ -131,6 +145,8 @@ class TableSchema:
                 notices.append(f"column {column.name!r} groups the rows of the split: left out")
             elif column.kind in reasons:
                 notices.append(f"column {column.name!r} {reasons[column.kind]}")
+            elif column.derived is not None:
+                notices.append(f"column {column.name!r} is computed: {column.derived.short_text}")
         if len(self.dropped) > _MANY_DROPPED:
             shown = ", ".join(repr(name) for name in self.dropped[:3])
             notices.append(f"{len(self.dropped):,} columns are dropped ({shown}, ...)")

@@ -12,6 +12,8 @@ import yaml
 
 from rlsyn_env.errors import SchemaError
 from rlsyn_env.tables.column_values import TEXT_DTYPE, seconds_to_datetime
+from rlsyn_env.tables.derived.checks import check_formulas
+from rlsyn_env.tables.derived.grammar import parse_formula
 from rlsyn_env.tables.schema import ColumnKind, ColumnSchema, TableSchema, nearest
 
 _HEADER = """\
@@ -19,6 +21,8 @@ _HEADER = """\
 # kind: binary, boolean, categorical, integer, continuous, datetime;
 #       identifier (left out), constant and all_missing (put back as they are).
 # levels: every value that may be generated. bounds: range of generated values (may be widened).
+# derived: the column is computed from others; remove the entry to generate it. Dates count in
+#       seconds, and results are rounded to the column's decimals.
 # A column that is listed under drop, or a group, is left out. min_prevalence: 0/1 columns that are
 # rarer among the training rows are left out too.
 """
@@ -32,6 +36,7 @@ _FIELDS = (
     "resolution",
     "categories",
     "ordered",
+    "derived",
 )
 _TOP = ("target", "group", "drop", "min_prevalence", "columns")
 
@@ -114,6 +119,8 @@ def _column_to_dict(column: ColumnSchema, *, complete: bool) -> dict[str, Any]:
         data["categories"] = list(column.categories)
     if column.ordered:
         data["ordered"] = True
+    if column.derived is not None:
+        data["derived"] = column.derived.text
     return data
 
 
@@ -159,6 +166,7 @@ def schema_from_dict(data: Any, source: str) -> TableSchema:
             raise SchemaError(
                 f"{source}: {role} {name!r} is not among its columns{nearest(name, schema.names)}"
             )
+    check_formulas(schema, source)
     return schema
 
 
@@ -189,6 +197,9 @@ def _column_from_dict(name: str, entry: Any, source: str) -> ColumnSchema:
     decimals = entry.get("decimals")
     if decimals is not None and (not isinstance(decimals, int) or not 0 <= decimals <= 15):
         raise SchemaError(f"{where}: decimals is {decimals!r}, expected a number from 0 to 15")
+    derived = entry.get("derived")
+    if derived is not None and not isinstance(derived, str):
+        raise SchemaError(f"{where}: derived is {derived!r}, expected text such as 'total = a + b'")
     resolution = entry.get("resolution")
     if resolution is not None and (not _is_number(resolution) or resolution <= 0):
         raise SchemaError(f"{where}: resolution is {resolution!r}, expected seconds above 0")
@@ -203,6 +214,7 @@ def _column_from_dict(name: str, entry: Any, source: str) -> ColumnSchema:
         resolution=None if resolution is None else float(resolution),
         categories=_levels(entry.get("categories", []), where, "categories"),
         ordered=bool(entry.get("ordered", False)),
+        derived=None if derived is None else parse_formula(derived, name, where),
     )
 
 

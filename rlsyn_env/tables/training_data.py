@@ -7,9 +7,13 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from rlsyn_env.errors import ConfigError
 from rlsyn_env.tables.datasets import Dataset
+from rlsyn_env.tables.derived.detection import derive_columns
 from rlsyn_env.tables.inference import complete_schema, infer_schema, load_schema
+from rlsyn_env.tables.rare_columns import drop_rare
 from rlsyn_env.tables.schema import TableSchema
 from rlsyn_env.tables.table_check import check_trainable
 
@@ -25,7 +29,8 @@ def prepare_schema(
     """Return a checked schema whose kinds and levels are those of the whole table.
 
     Bounds are left empty unless the given schema states them: they are quantiles, and
-    ``RecordEncoder.fit`` takes them from the training rows alone.
+    ``RecordEncoder.fit`` takes them from the training rows alone. What else only the training rows
+    may tell is for :func:`settle_schema` to add.
 
     Args:
         dataset: the table and its default target.
@@ -65,21 +70,44 @@ def prepare_schema(
     return prepared
 
 
+def settle_schema(
+    schema: TableSchema, train: pd.DataFrame, *, derive: bool = True, given: bool = False
+) -> TableSchema:
+    """Return a prepared schema with what the training rows alone may tell.
+
+    That is: which columns are too rare, and which are functions of others.
+
+    Args:
+        schema: of :func:`prepare_schema`.
+        train: training rows.
+        derive: compute such columns instead of generating them; False also undoes the formulas
+            that the schema has.
+        given: a person wrote the schema: its formulas are used as they stand, and none is sought.
+    """
+    schema = drop_rare(schema, train)
+    if not derive:
+        columns = tuple(dataclasses.replace(column, derived=None) for column in schema.columns)
+        return dataclasses.replace(schema, columns=columns)
+    return schema if given else derive_columns(schema, train)
+
+
 def infer_dataset_schema(
     dataset: Dataset,
     *,
     target: str | None = None,
     group: str | None = None,
     drop: Sequence[str] = (),
+    derive: bool = False,
 ) -> TableSchema:
     """Return the schema of a dataset, without bounds: they are for the training rows to tell.
 
-    Target, group and ``min_prevalence`` are the dataset's own where they are not given.
+    Target, group and ``min_prevalence`` are the dataset's own where they are not given. ``derive``
+    also finds the columns that the others determine, on all rows.
     """
     group = group or dataset.group
     drop = [name for name in drop if name != group]  # a group is no feature anyway
     target = target or (dataset.target if dataset.target not in drop else None)
-    inferred = infer_schema(dataset.table, target=target, group=group, drop=drop)
+    inferred = infer_schema(dataset.table, target=target, group=group, drop=drop, derive=derive)
     return dataclasses.replace(
         _without_bounds(inferred, stated=set()), min_prevalence=dataset.min_prevalence
     )

@@ -1,13 +1,15 @@
 """A fake peer through the whole matrix: results, failures, going on, locks."""
 
 import json
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from benchmarks.field.cli import main
-from benchmarks.field.peers import load_peers
+from benchmarks.field.peer_folders import load_peers
 from benchmarks.field.results import ResultsFile
 
 YAML = "description: a fake\npackages: [numpy]\nlicence: none\nsettings: none\n"
@@ -32,8 +34,10 @@ def add_peer(folder: Path, name: str, program: str, more: str = "") -> None:
 
 
 @pytest.fixture
-def bench(tmp_path):
+def bench(tmp_path, monkeypatch):
     """Return a function that runs the command with the peers in ``tmp_path/peers``."""
+    for module in ("rlsyn_env.metrics.fidelity", "benchmarks.field.code_figures"):
+        monkeypatch.setattr(f"{module}.N_TREES", 20)  # seconds, not a minute
 
     def run(*arguments: str) -> int:
         fixed = ["--peers-dir", str(tmp_path / "peers"), "--python", sys.executable]
@@ -74,7 +78,7 @@ def test_a_peer_goes_through_the_whole_matrix_once(tmp_path, bench, capsys):
     assert bench() == 0  # finished cells are skipped
     assert len(results(tmp_path)) == 1
     with (tmp_path / "peers" / "shuffle" / "run.py").open("a") as file:
-        file.write("\n# changed\n")
+        file.write("\nprint('changed')\n")
     (tmp_path / "work" / "cells").rename(tmp_path / "old")
     assert bench() == 0  # a peer that has changed is run again
     assert len(results(tmp_path)) == 2
@@ -121,7 +125,9 @@ def test_failures_are_results_that_retry_runs_again(tmp_path, bench):
 
 
 def test_paths_of_this_machine_stay_out_of_reasons(tmp_path, bench):
-    add_peer(tmp_path / "peers", "crash", "raise OSError(__file__ + ' in ' + __import__('os').getcwd())")
+    add_peer(
+        tmp_path / "peers", "crash", "raise OSError(__file__ + ' in ' + __import__('os').getcwd())"
+    )
     assert bench() == 0
     (record,) = results(tmp_path)
     assert "WORK/cells/crash/breast_cancer/0/peer" in record["reason"]
@@ -204,6 +210,8 @@ def test_the_hash_follows_the_folder_and_the_helpers_it_uses(tmp_path):
     (shared / "helper.py").write_text("import deeper\n")
     (shared / "deeper.py").write_text("")
     before = {name: peer.hash() for name, peer in load_peers(tmp_path).items()}
+    (shared / "deeper.py").write_text("# layout and comments do not count\n")
+    assert load_peers(tmp_path)["one"].hash() == before["one"]
     (shared / "deeper.py").write_text("x = 1\n")
     after = {name: peer.hash() for name, peer in load_peers(tmp_path).items()}
     assert before["one"] != after["one"]
@@ -249,6 +257,28 @@ def test_usage_counts_children_and_not_the_parent(tmp_path):
     assert 80 < usage.peak_mb < 200
 
 
+def test_kill_ends_the_generator_and_the_same_command_goes_on(tmp_path):
+    program = "import time\nopen('started', 'w').close()\ntime.sleep(4)\nopen('alive', 'w').close()"
+    add_peer(tmp_path / "peers", "slow", program)
+    command = [sys.executable, "-m", "benchmarks.field", "--peers-dir", str(tmp_path / "peers")]
+    command += ["--python", sys.executable, "--work", str(tmp_path / "work"), "--seeds", "0"]
+    command += ["--results", str(tmp_path / "results"), "--tables", "breast_cancer"]
+    root = Path(__file__).parents[2]
+    folder = tmp_path / "work" / "cells" / "slow" / "breast_cancer" / "0" / "peer"
+    process = subprocess.Popen(command, cwd=root, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not (folder / "started").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    process.terminate()
+    _, error = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert error == "interrupted; the same command goes on where it stopped\n"
+    time.sleep(4.5)
+    assert not (folder / "alive").exists()
+    assert results(tmp_path) == []
+
+
 def test_a_time_out_kills_the_children_too(tmp_path):
     from benchmarks.field.accounting import run_accounted
 
@@ -260,8 +290,6 @@ def test_a_time_out_kills_the_children_too(tmp_path):
     )  # fmt: skip
     assert usage.timed_out
     assert usage.returncode == -9
-    import time
-
     time.sleep(4)
     assert not (tmp_path / "alive").exists()
     assert json.loads((tmp_path / "err.usage.json").read_text())["timed_out"]

@@ -124,7 +124,7 @@ def test_pages_say_what_failed_and_who_is_not_ranked(tmp_path):
     write_pages(RECORDS[:-1], {}, tmp_path, tmp_path / "RESULTS.md")
     page = (tmp_path / "RESULTS.md").read_text()
     assert "| d | t | 1 | crashed | it broke |" in page
-    assert "| a | 2.0 | 0.650 ± 0.071 |" in page
+    assert "| a | 2.0 | 2 | 0.650 ± 0.071 |" in page
     assert "thing 1.0" in page
     assert (tmp_path / "pareto.svg").read_text().startswith("<?xml")
     first = (tmp_path / "field.html").read_bytes()

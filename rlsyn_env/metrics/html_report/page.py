@@ -237,7 +237,7 @@ def _associations(report: Report, context: Context) -> str:
     chosen = _heatmap_columns(report, context)
     by_name = {feature.name: feature for feature in context.features}
     # In the table's own order, where related columns are neighbours.
-    features = [by_name[name] for name in context.schema.feature_names if name in chosen]
+    features = [by_name[name] for name in context.schema.compared_names if name in chosen]
     names = [feature.name for feature in features]
     real = association_matrix(features, context.test, context.test)
     synthetic = association_matrix(features, context.test, context.tables["value"])

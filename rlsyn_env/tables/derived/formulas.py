@@ -167,7 +167,7 @@ def _bound_text(bound: float | str) -> str:
 def _expression_text(node: Expression, around: int) -> str:
     if isinstance(node, Number):
         text = number_text(node.value)
-        return f"({text})" if node.value < 0 and around else text
+        return f"({text})" if node.value < 0 and around > _STRENGTH["^"] else text
     if isinstance(node, Column):
         return name_text(node.name)
     if isinstance(node, Rounding):

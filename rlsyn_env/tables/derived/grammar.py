@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import pairwise
 from typing import Any
 
 from rlsyn_env.errors import SchemaError
@@ -104,6 +105,10 @@ class _Parser:
             "'total = a + b', or remove the entry to generate the column"
         )
 
+    @staticmethod
+    def _place(found: str) -> str:
+        return f"where {found!r} stands" if found else "at the end"
+
     def _peek(self) -> tuple[str, str]:
         return self._tokens[self._at] if self._at < len(self._tokens) else ("end", "")
 
@@ -116,7 +121,7 @@ class _Parser:
     def _expect(self, token: str) -> None:
         if not self._accept(token):
             found = self._peek()[1]
-            raise self._error(f"{token!r} is expected {f'before {found!r}' if found else 'at the end'}")
+            raise self._error(f"{token!r} is expected {self._place(found)}")
 
     def _name(self) -> str:
         kind, text = self._peek()
@@ -125,7 +130,7 @@ class _Parser:
         elif kind == "word" and text not in RESERVED:
             name = text
         else:
-            raise self._error(f"a column is expected{f' before {text!r}' if text else ' at the end'}")
+            raise self._error(f"a column is expected {self._place(text)}")
         self._at += 1
         return name
 
@@ -149,8 +154,11 @@ class _Parser:
             raise self._error("it is nested too deeply")
         if self._accept("-"):
             inner = self._signed()
-            is_number = isinstance(inner, Number)
-            node = Number(-inner.value) if is_number else Operation("*", Number(-1.0), inner)
+            node: Expression = (
+                Number(-inner.value)
+                if isinstance(inner, Number)
+                else Operation("*", Number(-1.0), inner)
+            )
         else:
             node = self._power()
         self._depth -= 1
@@ -190,7 +198,7 @@ class _Parser:
         negative = self._accept("-")
         kind, text = self._peek()
         if kind != "number":
-            raise self._error(f"a number is expected{f' before {text!r}' if text else ' at the end'}")
+            raise self._error(f"a number is expected {self._place(text)}")
         self._at += 1
         value = int(text) if text.isdigit() else float(text)
         return -value if negative else value
@@ -210,7 +218,7 @@ class _Parser:
         if kind == "number" or text == "-":
             return self._number()
         raise self._error(
-            f"a number, \"text\", true, false or missing is expected, not {text or 'the end'!r}"
+            f'a number, "text", true, false or missing is expected {self._place(text)}'
         )
 
     def _map(self) -> LevelTable:
@@ -236,7 +244,8 @@ class _Parser:
         self._expect("(")
         source = self._name()
         self._expect(",")
-        values, bounds = [self._value()], []
+        values = [self._value()]
+        bounds: list[float | str] = []
         missing = None
         while self._accept(","):
             bound = self._value()
@@ -244,12 +253,13 @@ class _Parser:
             if bound is None:
                 missing = self._value()
                 continue
-            if isinstance(bound, bool) or any(type(bound) is not type(b) for b in bounds[:1]):
-                if isinstance(bound, bool | str) or any(isinstance(b, str) for b in bounds):
-                    raise self._error(f"{bound!r} is not a bound like the others")
+            if isinstance(bound, bool) or any(
+                isinstance(bound, str) != isinstance(other, str) for other in bounds
+            ):
+                raise self._error(f"{bound!r} is not a bound like the others")
             bounds.append(bound)
             values.append(self._value())
         self._expect(")")
-        if any(low >= high for low, high in zip(bounds, bounds[1:], strict=False)):
+        if any(not low < high for low, high in pairwise(bounds)):  # type: ignore[operator]
             raise self._error("its bounds must rise")
         return Steps(source, tuple(values), tuple(bounds), missing)
