@@ -31,7 +31,8 @@ def test_every_preset_is_usable(name):
     assert algorithm.name == name
     assert algorithm.default_env_id in algorithm.env_ids
     assert algorithm.preset.n_envs >= 1
-    assert algorithm.preset.total_records >= algorithm.preset.n_envs
+    budget = resolve(algorithm.preset.total_records, 1, rows=1)
+    assert budget >= algorithm.preset.n_envs
     AdversaryConfig.from_mapping(algorithm.preset.adversary)
     window = algorithm.preset.hyperparams.get("stats_window_size")
     assert window is None or window >= algorithm.preset.n_envs
@@ -142,3 +143,20 @@ def test_rules():
     assert schedule(1.0) == pytest.approx(1e-3)
     assert schedule(0.0) == pytest.approx(0.0)
     assert resolve("auto_0.1", 11) == "auto_0.1"
+
+
+@pytest.mark.parametrize(
+    ("rule", "rows", "value"),
+    [
+        ("10 * rows^0.5 within [100, 3000]", 400, 200),
+        ("10 * rows^0.5 within [100, 3000]", 30, 100),
+        ("10 * rows^0.5 within [100, 3000]", 10**7, 3000),
+        ("10 * rows^0.5 within [100, 3000]", None, 100),
+        ("12 * rows^-0.5 within [0.05, 0.7]", 400, 0.6),
+        ("12 * rows^-0.5 within [0.05, 0.7]", 9, 0.7),
+    ],
+)
+def test_rules_of_the_number_of_rows(rule, rows, value):
+    resolved = resolve({"x": rule}, 11, rows)["x"]
+    assert resolved == pytest.approx(value)
+    assert isinstance(resolved, type(value))

@@ -62,6 +62,50 @@ def test_overfit_gap_grows_without_regularisation(encoder, mixed_table):
     assert free.diagnostics["overfit_gap"] > 2 * abs(held.diagnostics["overfit_gap"])
 
 
+@pytest.mark.parametrize("rows", [100, 200])
+def test_hidden_features_keep_it_from_memorising(encoder, mixed_table, rows):
+    """The guard of the presets: on a few hundred rows the gap stays small."""
+    options = {"r1": 0.5, "dropout": 0.1, "learning_rate": 3e-3, "steps_per_update": 40}
+    gaps = []
+    for share in (0.0, 0.6):
+        config = AdversaryConfig(
+            hidden=(64, 64), co_train_every=128, feature_dropout=share, **options
+        )
+        adversary = Adversary(encoder, mixed_table[:rows], mixed_table[200:], config=config)
+        for i in range(8):
+            adversary.observe(fakes(encoder, seed=i))
+        gaps.append(adversary.diagnostics["overfit_gap"])
+    assert gaps[1] < 0.6 * gaps[0]
+
+
+def test_hidden_features_of_a_row_are_hidden_whole(encoder, mixed_table):
+    adversary = build(encoder, mixed_table, feature_dropout=0.5)
+    owner = adversary._featurise.feature_of
+    assert len(owner) == adversary._featurise.n_features
+    assert set(owner.tolist()) == set(range(encoder.n_features))
+    seen = adversary._with_hidden_features(torch.ones(64, len(owner)))
+    for feature in range(encoder.n_features):
+        part = seen[:, owner == feature]
+        assert (part == part[:, :1]).all()
+    assert 0.4 < float(seen.mean()) < 0.6
+
+
+def test_the_gap_steers_how_much_is_hidden(encoder, mixed_table):
+    options = {"r1": 0.0, "dropout": 0.0, "learning_rate": 3e-3, "steps_per_update": 60}
+    adversary = build(encoder, mixed_table, gap_target=0.05, feature_dropout=0.1, **options)
+    for i in range(6):
+        adversary.observe(fakes(encoder, seed=i))
+    grown = adversary.feature_dropout
+    assert grown > 0.1
+    twin = build(encoder, mixed_table, gap_target=0.05, feature_dropout=0.1, **options)
+    twin.load_state_dict(adversary.state_dict())
+    assert twin.feature_dropout == grown
+    calm = build(encoder, mixed_table, gap_target=100.0, feature_dropout=0.1)
+    calm.feature_dropout = 0.3
+    calm.observe(fakes(encoder))
+    assert calm.feature_dropout == pytest.approx(0.28)
+
+
 def test_without_validation_rows_the_gap_is_zero(encoder, mixed_table):
     adversary = Adversary(encoder, mixed_table, None, config=AdversaryConfig(co_train_every=64))
     adversary.observe(fakes(encoder, 64))
