@@ -103,21 +103,24 @@ class AutoregressiveNetwork(nn.Module):
         return torch.searchsorted(self.inner, records.t().contiguous(), right=True).t()
 
     def forward(
-        self, records: torch.Tensor, bins: torch.Tensor, dropout: float = 0.0
+        self, records: torch.Tensor, bins: torch.Tensor, dropout: float = 0.0, forget: float = 0.0
     ) -> torch.Tensor:
         """Return ``(B, d, K)`` logits, or ``(B, d)`` values.
 
         Args:
             records: ``(B, d)`` in [0, 1].
             bins: what :meth:`bins` gave for them.
-            dropout: probability that a whole feature of the prefix is forgotten, and that a hidden
-                unit is; half of it for single units of the prefix. For likelihood steps only:
-                a rollout's densities must be those that were sampled from.
+            dropout: probability that a hidden unit is dropped; half of it for single units of the
+                prefix. For likelihood steps only, as the next one: a rollout's densities must be
+                those that were sampled from.
+            forget: probability that a whole feature of the prefix is left out.
         """
         terms = self._terms(records, bins, self.first)
+        if forget:
+            keep = torch.rand(*terms.shape[:2], 1, device=terms.device) >= forget
+            terms = terms * keep / (1 - forget)
         if dropout:
-            keep = torch.rand(*terms.shape[:2], 1, device=terms.device) >= dropout
-            terms = F.dropout(terms * keep / (1 - dropout), dropout / 2)
+            terms = F.dropout(terms, dropout / 2)
         before = F.pad(terms.cumsum(dim=1)[:, :-1], (0, 0, 1, 0))
         hidden = self._hidden(before * self.scale[:, None] + self.position, dropout)
         if self.values:
