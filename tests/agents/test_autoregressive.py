@@ -26,7 +26,7 @@ def table() -> pd.DataFrame:
         {
             "x": x,
             "near_x": x + 0.1 * rng.normal(size=n),
-            "level": np.where(x > 0, "high", "low"),
+            "level": np.where(x + 0.3 * rng.normal(size=n) > 0, "high", "low"),
             "count": rng.poisson(2.0, n),
             "gappy": np.where(rng.random(n) < 0.2, np.nan, rng.gamma(2.0, size=n)),
         }
