@@ -1,0 +1,7 @@
+"""Entry point of ``python -m benchmarks.field``."""
+
+import sys
+
+from benchmarks.field.cli import main
+
+sys.exit(main())

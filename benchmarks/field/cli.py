@@ -1,0 +1,107 @@
+"""Run the matrix generator x table x seed and write its tables and plots."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.field.accounting import StoppedError
+from benchmarks.field.matrix import Matrix, Settings
+from benchmarks.field.peer_folders import PEERS, PROJECT, Peer, choose_peers, load_peers
+from benchmarks.field.results import ResultsFile
+from benchmarks.field.tables import FIELD_TABLES, choose_tables
+from rlsyn_env.errors import RLSynError
+
+RESULTS = PROJECT / "benchmarks" / "results"
+MARKDOWN = PROJECT / "benchmarks" / "RESULTS.md"
+EXIT_BAD_INPUT, EXIT_INTERRUPTED = 2, 130
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of ``python -m benchmarks.field``."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.field", description=__doc__)
+    add = parser.add_argument
+    add(
+        "--tables",
+        nargs="+",
+        metavar="NAME",
+        help="tables (default: all small ones that are there)",
+    )
+    add("--peers", nargs="+", metavar="NAME", help="generators (default: all but heavy ones)")
+    add("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="N", help="splits (0 1 2)")
+    add("--data-dir", type=Path, metavar="DIR", help="folder of the tables that are files")
+    add("--work", type=Path, default=PROJECT / ".field", metavar="DIR",
+        help="environments and cells (.field)")  # fmt: skip
+    add("--jobs", type=int, default=1, metavar="N", help="cells at a time (1)")
+    add("--threads", type=int, default=1, metavar="N", help="threads of a generator (1)")
+    add("--time-limit", type=float, default=1800.0, metavar="S", help="seconds per cell (1800)")
+    add("--heavy", action="store_true", help="also generators whose environments are large")
+    add("--retry", action="store_true", help="run failed cells again")
+    add("--rejudge", action="store_true", help="judge the tables of finished cells again, run none")
+    add("--table-only", action="store_true", help="only write tables and plots")
+    add("--list", action="store_true", help="show generators and tables")
+    add("--results", type=Path, metavar="DIR",
+        help="folder of field.jsonl and what is made of it (benchmarks/results)")  # fmt: skip
+    add("--peers-dir", type=Path, default=PEERS, metavar="DIR", help="folder of the generators")
+    add("--python", type=Path, metavar="FILE", help="interpreter of all generators, to try one out")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns 0, 2 for input that cannot be used, 130 after Ctrl-C."""
+    arguments = build_parser().parse_args(argv)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # kill is as good as Ctrl-C
+    try:
+        return run(arguments)
+    except RLSynError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    except (KeyboardInterrupt, StoppedError):
+        print("interrupted; the same command goes on where it stopped", file=sys.stderr)
+        return EXIT_INTERRUPTED
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check everything, run the cells, write the tables."""
+    peers = load_peers(arguments.peers_dir)
+    if arguments.list:
+        print(listing(peers))
+        return 0
+    chosen = choose_peers(peers, arguments.peers, heavy=arguments.heavy)
+    tables = choose_tables(arguments.tables, arguments.data_dir)
+    folder = (arguments.results or RESULTS).resolve()
+    results = ResultsFile(folder / "field.jsonl")
+    if not arguments.table_only:
+        settings = Settings(
+            work=arguments.work.resolve(),
+            data_dir=arguments.data_dir,
+            jobs=arguments.jobs,
+            limit=arguments.time_limit,
+            threads=arguments.threads,
+            retry=arguments.retry,
+            rejudge=arguments.rejudge,
+            python=arguments.python,
+        )
+        Matrix(chosen, tables, arguments.seeds, results, settings).run()
+    from benchmarks.field.pages import write_pages
+
+    markdown = MARKDOWN if arguments.results is None else folder / "RESULTS.md"
+    write_pages(results.read(), peers, folder, markdown)
+    return 0
+
+
+def listing(peers: dict[str, Peer]) -> str:
+    """Return peers and tables, a line each."""
+    lines = ["peers:"]
+    for peer in peers.values():
+        heavy = " (only with --heavy)" if peer.heavy else ""
+        lines.append(f"  {peer.name:22} {peer.description}{heavy}")
+    lines.append("tables:")
+    for table in FIELD_TABLES.values():
+        where = table.path or "comes with scikit-learn"
+        extra = "" if table.default else " (only when named)"
+        lines.append(f"  {table.name:24} target {table.target}, {where}{extra}")
+    return "\n".join(lines)
