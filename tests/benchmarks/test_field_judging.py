@@ -117,7 +117,8 @@ def test_codes_are_numbers_with_missing_levels_as_minus_one(tables):
     assert (level == -1).sum() == train["level"].isna().sum()
     assert np.isnan(matrix[:, names.index("y")]).sum() == train["y"].isna().sum()
     assert forest_two_sample_auc(matrix, matrix[::2], seed=0) < 0.4  # copies
-    assert forest_two_sample_auc(matrix, matrix + [0, 0, 0, 1.5, 0], seed=0) > 0.8
+    shifted = matrix + np.array([0, 0, 0, 1.5, 0])
+    assert forest_two_sample_auc(matrix, shifted, seed=0) > 0.8
 
 
 def test_embedded_tables_split_as_scikit_learn_does():
