@@ -14,7 +14,6 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from stable_baselines3 import PPO
@@ -26,7 +25,7 @@ from agents.buffers import EpisodeRolloutBuffer
 from agents.generation import Generator, generate
 from agents.vec_env import RecordVecEnv
 
-_N_ENVS, _BATCH, _REPEATS, _SAMPLED = 128, 64, 3, 16_384
+_N_ENVS, _REPEATS, _SAMPLED = 256, 3, 16_384
 
 
 def main() -> None:
@@ -50,11 +49,8 @@ def main() -> None:
 
 
 def build(env: RecordVecEnv, buffer: type[RolloutBuffer]) -> PPO:
-    """Return the default PPO with one epoch and another rollout buffer."""
-    d = env.core.episode_length
-    options: dict[str, Any] = {
-        "rollout_buffer_class": buffer, "n_epochs": 1, "batch_size": _BATCH * d,
-    }  # fmt: skip
+    """Return the default PPO (minibatches of 128 records) with one epoch and this buffer."""
+    options = {"rollout_buffer_class": buffer, "n_epochs": 1}
     model = agents.make_model("ppo", env, seed=0, device="cpu", hyperparams=options)
     assert isinstance(model, PPO)
     model.set_logger(Logger(None, []))
