@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.field.accounting import StoppedError
@@ -23,39 +24,69 @@ EXIT_BAD_INPUT, EXIT_INTERRUPTED = 2, 130
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of ``python -m benchmarks.field``."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.field", description=__doc__)
+    add_matrix_options(parser, work=PROJECT / ".field")
+    add = parser.add_argument
+    add("--peers", nargs="+", metavar="NAME", help="generators (default: all but heavy ones)")
+    add("--heavy", action="store_true", help="also generators whose environments are large")
+    add("--rejudge", action="store_true", help="judge the tables of finished cells again, run none")
+    add("--list", action="store_true", help="show generators and tables")
+    add("--peers-dir", type=Path, default=PEERS, metavar="DIR", help="folder of the generators")
+    return parser
+
+
+def add_matrix_options(parser: argparse.ArgumentParser, *, work: Path) -> None:
+    """Declare what every command that runs a matrix takes.
+
+    Args:
+        parser: of the command.
+        work: default folder of environments and cells.
+    """
     add = parser.add_argument
     add(
         "--tables",
         nargs="+",
         metavar="NAME",
-        help="tables (default: all small ones that are there)",
+        help="tables (default: the usual ones that are there)",
     )
-    add("--peers", nargs="+", metavar="NAME", help="generators (default: all but heavy ones)")
     add("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="N", help="splits (0 1 2)")
     add("--data-dir", type=Path, metavar="DIR", help="folder of the tables that are files")
-    add("--work", type=Path, default=PROJECT / ".field", metavar="DIR",
-        help="environments and cells (.field)")  # fmt: skip
+    add("--work", type=Path, default=work, metavar="DIR",
+        help=f"environments and cells ({work.relative_to(PROJECT)})")  # fmt: skip
     add("--jobs", type=int, default=1, metavar="N", help="cells at a time (1)")
     add("--threads", type=int, default=1, metavar="N", help="threads of a generator (1)")
     add("--time-limit", type=float, default=1800.0, metavar="S", help="seconds per cell (1800)")
-    add("--heavy", action="store_true", help="also generators whose environments are large")
     add("--retry", action="store_true", help="run failed cells again")
-    add("--rejudge", action="store_true", help="judge the tables of finished cells again, run none")
+    add("--keep", action="store_true", help="keep results of earlier versions of a generator")
     add("--table-only", action="store_true", help="only write tables and plots")
-    add("--list", action="store_true", help="show generators and tables")
     add("--results", type=Path, metavar="DIR",
-        help="folder of field.jsonl and what is made of it (benchmarks/results)")  # fmt: skip
-    add("--peers-dir", type=Path, default=PEERS, metavar="DIR", help="folder of the generators")
+        help="folder of the results and what is made of them (benchmarks/results)")  # fmt: skip
     add("--python", type=Path, metavar="FILE", help="interpreter of all generators, to try one out")
-    return parser
+
+
+def settings_of(arguments: argparse.Namespace) -> Settings:
+    """Return the settings that the options of :func:`add_matrix_options` ask for."""
+    return Settings(
+        work=arguments.work.resolve(),
+        data_dir=arguments.data_dir,
+        jobs=arguments.jobs,
+        limit=arguments.time_limit,
+        threads=arguments.threads,
+        retry=arguments.retry,
+        keep=arguments.keep,
+        python=arguments.python,
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns 0, 2 for input that cannot be used, 130 after Ctrl-C."""
-    arguments = build_parser().parse_args(argv)
+    return guarded(run, build_parser().parse_args(argv))
+
+
+def guarded(command: Callable[[argparse.Namespace], int], arguments: argparse.Namespace) -> int:
+    """Return the command's exit code; bad input is one line and 2, Ctrl-C or a kill 130."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # kill is as good as Ctrl-C
     try:
-        return run(arguments)
+        return command(arguments)
     except RLSynError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return EXIT_BAD_INPUT
@@ -75,16 +106,7 @@ def run(arguments: argparse.Namespace) -> int:
     folder = (arguments.results or RESULTS).resolve()
     results = ResultsFile(folder / "field.jsonl")
     if not arguments.table_only:
-        settings = Settings(
-            work=arguments.work.resolve(),
-            data_dir=arguments.data_dir,
-            jobs=arguments.jobs,
-            limit=arguments.time_limit,
-            threads=arguments.threads,
-            retry=arguments.retry,
-            rejudge=arguments.rejudge,
-            python=arguments.python,
-        )
+        settings = replace(settings_of(arguments), rejudge=arguments.rejudge)
         Matrix(chosen, tables, arguments.seeds, results, settings).run()
     from benchmarks.field.pages import write_pages
 

@@ -44,7 +44,7 @@ def sections(
     return [
         _overall(found, ranks),
         *(_table(table, entries, ranks[table], unranked) for table, entries in found.items()),
-        _failures(records),
+        failures_section(records),
         Section("Notes", NOTES.read_text(encoding="utf-8").strip(), []),
         _generators(records, peers),
     ]
@@ -131,7 +131,8 @@ def _table(
     return Section(table, text, rows)
 
 
-def _failures(records: Sequence[Record]) -> Section:
+def failures_section(records: Sequence[Record]) -> Section:
+    """Return the cells that gave no figures, with their reasons."""
     found = failures(records)
     if not found:
         return Section("Failures", "None.", [])

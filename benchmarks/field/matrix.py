@@ -34,6 +34,7 @@ class Settings:
         limit: seconds per cell, where the peer says nothing else.
         threads: threads of a peer.
         retry: run failed cells again.
+        keep: a result of an earlier version of a generator counts as finished.
         rejudge: only judge the tables that finished cells left behind, again.
         python: interpreter of all peers in place of their own environments.
     """
@@ -44,6 +45,7 @@ class Settings:
     limit: float = 1800.0
     threads: int = 1
     retry: bool = False
+    keep: bool = False
     rejudge: bool = False
     python: Path | None = None
 
@@ -113,7 +115,8 @@ class Matrix:
             if not mine:  # another command is at it
                 return
             known = latest(self._results.read()).get(cell)
-            if is_finished(known, peer.hash(), retry=self._settings.retry):
+            wanted = known["hash"] if known and self._settings.keep else peer.hash()
+            if is_finished(known, wanted, retry=self._settings.retry):
                 return
             try:
                 record = run.run(self._environment(peer))

@@ -9,14 +9,15 @@ import matplotlib
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from benchmarks.field.summary import Entry
 from rlsyn_env.files import atomic_path
 
 # Shape and fill tell generators apart; colour only repeats it, so grey prints lose nothing.
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">", "h", "p")
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#555555")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">", "h", "p")
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#555555")
 
 
 def pareto_front(points: Mapping[str, tuple[float, float]]) -> list[str]:
@@ -44,7 +45,7 @@ def draw(
     hidden = set(without)
     names = sorted({name for peers in found.values() for name in peers} - hidden)
     looks = {
-        name: (_MARKERS[k % len(_MARKERS)], _COLOURS[k % len(_COLOURS)], k >= len(_MARKERS))
+        name: (MARKERS[k % len(MARKERS)], COLOURS[k % len(COLOURS)], k >= len(MARKERS))
         for k, name in enumerate(names)
     }
     n_columns = min(3, max(1, len(found)))
@@ -66,7 +67,12 @@ def draw(
     ]  # fmt: skip
     figure.legend(handles=handles, loc="lower center", ncols=5, fontsize=8, frameon=False)
     figure.tight_layout(rect=(0, 0.9 / (3.2 * n_rows + 1.2), 1, 1))
-    plt.rcParams["svg.hashsalt"] = "field"  # the same results give the same file
+    save(figure, path)
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure and close it; the same figure gives the same file."""
+    plt.rcParams["svg.hashsalt"] = "field"
     with atomic_path(path) as temporary:
         figure.savefig(temporary, metadata={"Date": None})
     plt.close(figure)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from benchmarks.field.subsets import stratified_order
 from rlsyn_env.errors import ConfigError
 from rlsyn_env.tables.datasets import DATASETS, load_dataset
 from rlsyn_env.tables.inference import infer_schema
@@ -33,6 +34,7 @@ class FieldTable:
         binary_target: makes the target 0/1 where it has more classes.
         official_train_rows: the first so many rows train, whatever the seed; None for a split.
         default: part of a matrix that names no tables.
+        train_rows: so many of the training rows train, see :meth:`PreparedTable.split`; None: all.
     """
 
     name: str
@@ -42,6 +44,7 @@ class FieldTable:
     binary_target: Target | None = None
     official_train_rows: int | None = None
     default: bool = True
+    train_rows: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,16 +56,25 @@ class PreparedTable:
     schema: TableSchema
     target: str
     official_train_rows: int | None = None
+    train_rows: int | None = None
 
     def split(self, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Return training and test rows of a seed; the same rows for every generator."""
+        """Return training and test rows of a seed; the same rows for every generator.
+
+        With ``train_rows`` the training rows are a stratified part of those of the whole table:
+        a smaller part lies within every larger one, and the test rows stay the same.
+        """
         if self.official_train_rows is not None:
             n = self.official_train_rows
-            return self.table.iloc[:n], self.table.iloc[n:]
-        split = split_rows(
-            self.table, test_size=TEST_SIZE, validation_size=0.0, seed=seed, target=self.target
-        )
-        return self.table.iloc[split.train], self.table.iloc[split.test]
+            train, test = self.table.iloc[:n], self.table.iloc[n:]
+        else:
+            split = split_rows(
+                self.table, test_size=TEST_SIZE, validation_size=0.0, seed=seed, target=self.target
+            )
+            train, test = self.table.iloc[split.train], self.table.iloc[split.test]
+        if self.train_rows is not None:
+            train = train.iloc[stratified_order(train[self.target], seed)[: self.train_rows]]
+        return train, test
 
 
 def _above_zero(values: pd.Series) -> pd.Series:
@@ -141,8 +153,12 @@ def prepare(field_table: FieldTable, data_dir: Path | None) -> PreparedTable:
 
     Columns that are empty or constant in the whole table are left out for everybody.
     """
-    table = _read(field_table, data_dir)
-    target = field_table.target
+    return prepare_rows(field_table, _read(field_table, data_dir))
+
+
+def prepare_rows(field_table: FieldTable, table: pd.DataFrame) -> PreparedTable:
+    """Prepare rows that are there already, as :func:`prepare` does; ``table`` stays as it is."""
+    table, target = table.copy(), field_table.target
     if field_table.binary_target is not None:
         table[target] = field_table.binary_target(table[target])
     varies = [name for name in table.columns if table[name].nunique(dropna=False) > 1]
@@ -157,12 +173,19 @@ def prepare(field_table: FieldTable, data_dir: Path | None) -> PreparedTable:
         for column in schema.columns
     )
     schema = dataclasses.replace(schema, columns=columns)
-    return PreparedTable(field_table.name, table, schema, target, field_table.official_train_rows)
+    return PreparedTable(
+        field_table.name,
+        table,
+        schema,
+        target,
+        field_table.official_train_rows,
+        field_table.train_rows,
+    )
 
 
 def _read(field_table: FieldTable, data_dir: Path | None) -> pd.DataFrame:
     if field_table.path is None:
-        return load_dataset(field_table.name).table.copy()
+        return load_dataset(field_table.name).table
     assert data_dir is not None  # choose_tables has looked
     path = data_dir / field_table.path
     return pd.read_csv(path, keep_default_na=False, na_values=[""])  # "None" is a level in some
