@@ -25,6 +25,7 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of ``python -m benchmarks.field``."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.field", description=__doc__)
     add_matrix_options(parser, work=PROJECT / ".field")
+    add_again_options(parser)
     add = parser.add_argument
     add("--peers", nargs="+", metavar="NAME", help="generators (default: all but heavy ones)")
     add("--heavy", action="store_true", help="also generators whose environments are large")
@@ -34,12 +35,15 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def add_matrix_options(parser: argparse.ArgumentParser, *, work: Path) -> None:
-    """Declare what every command that runs a matrix takes.
+def add_matrix_options(
+    parser: argparse.ArgumentParser, *, work: Path, seeds: Sequence[int] = (0, 1, 2)
+) -> None:
+    """Declare what every command that runs cells takes.
 
     Args:
         parser: of the command.
         work: default folder of environments and cells.
+        seeds: default splits.
     """
     add = parser.add_argument
     add(
@@ -48,23 +52,29 @@ def add_matrix_options(parser: argparse.ArgumentParser, *, work: Path) -> None:
         metavar="NAME",
         help="tables (default: the usual ones that are there)",
     )
-    add("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="N", help="splits (0 1 2)")
+    add("--seeds", nargs="+", type=int, default=list(seeds), metavar="N",
+        help=f"splits ({' '.join(map(str, seeds))})")  # fmt: skip
     add("--data-dir", type=Path, metavar="DIR", help="folder of the tables that are files")
     add("--work", type=Path, default=work, metavar="DIR",
         help=f"environments and cells ({work.relative_to(PROJECT)})")  # fmt: skip
     add("--jobs", type=int, default=1, metavar="N", help="cells at a time (1)")
     add("--threads", type=int, default=1, metavar="N", help="threads of a generator (1)")
     add("--time-limit", type=float, default=1800.0, metavar="S", help="seconds per cell (1800)")
-    add("--retry", action="store_true", help="run failed cells again")
-    add("--keep", action="store_true", help="keep results of earlier versions of a generator")
     add("--table-only", action="store_true", help="only write tables and plots")
     add("--results", type=Path, metavar="DIR",
         help="folder of the results and what is made of them (benchmarks/results)")  # fmt: skip
     add("--python", type=Path, metavar="FILE", help="interpreter of all generators, to try one out")
 
 
+def add_again_options(parser: argparse.ArgumentParser) -> None:
+    """Declare which finished cells are run again."""
+    add = parser.add_argument
+    add("--retry", action="store_true", help="run failed cells again")
+    add("--keep", action="store_true", help="keep results of earlier versions of a generator")
+
+
 def settings_of(arguments: argparse.Namespace) -> Settings:
-    """Return the settings that the options of :func:`add_matrix_options` ask for."""
+    """Return the settings that the options of both functions above ask for."""
     return Settings(
         work=arguments.work.resolve(),
         data_dir=arguments.data_dir,

@@ -46,6 +46,15 @@ class FieldTable:
     default: bool = True
     train_rows: int | None = None
 
+    def at(self, rows: int | None) -> FieldTable:
+        """Return the table with ``rows`` training rows (None: all), named ``NAME@ROWS``."""
+        return dataclasses.replace(self, name=f"{self.name}@{rows or 'all'}", train_rows=rows)
+
+    @property
+    def dataset(self) -> str:
+        """Its name without the number of training rows."""
+        return self.name.partition("@")[0]
+
 
 @dataclass(frozen=True, eq=False)
 class PreparedTable:
@@ -144,7 +153,7 @@ def choose_tables(names: list[str] | None, data_dir: Path | None) -> list[FieldT
 
 def _is_there(table: FieldTable, data_dir: Path | None) -> bool:
     if table.path is None:
-        return table.name in DATASETS
+        return table.dataset in DATASETS
     return data_dir is not None and (data_dir / table.path).is_file()
 
 
@@ -185,7 +194,7 @@ def prepare_rows(field_table: FieldTable, table: pd.DataFrame) -> PreparedTable:
 
 def _read(field_table: FieldTable, data_dir: Path | None) -> pd.DataFrame:
     if field_table.path is None:
-        return load_dataset(field_table.name).table
+        return load_dataset(field_table.dataset).table
     assert data_dir is not None  # choose_tables has looked
     path = data_dir / field_table.path
     return pd.read_csv(path, keep_default_na=False, na_values=[""])  # "None" is a level in some

@@ -1,0 +1,229 @@
+"""What each part of the default generator is worth: its run with one thing changed at a time.
+
+    python -m benchmarks.ablation --data-dir DIR --jobs 2
+    python -m benchmarks.ablation --variants default imitation-only --tables breast_cancer --seeds 0
+    python -m benchmarks.ablation --list                # variants and their options
+    python -m benchmarks.ablation --table-only          # docs/ablation.md again
+
+A variant is the field's generator ``rlsyn`` (``train.py --algo ppo``) with further options; rows,
+judge and results file are those of the field (benchmarks/field/README.md). Finished cells are
+skipped; a change of the project's sources or of the variant's options runs them again, unless
+``--keep``. The interpreter is the one that runs this command.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from benchmarks.field.cli import (
+    RESULTS,
+    add_again_options,
+    add_matrix_options,
+    guarded,
+    settings_of,
+)
+from benchmarks.field.markdown import Section, failures_section, spread_text, to_markdown
+from benchmarks.field.matrix import Matrix
+from benchmarks.field.peer_folders import PROJECT, Peer, load_peers
+from benchmarks.field.results import Record, ResultsFile, latest
+from benchmarks.field.summary import Entry, entries
+from benchmarks.field.tables import FIELD_TABLES, FieldTable, choose_tables
+from rlsyn_env.errors import ConfigError, TableError
+from rlsyn_env.files import write_text
+
+DEFAULT_TABLES = ("heart-failure", "breast_cancer")
+BASE = "rlsyn"
+FIGURES = {
+    "c2st": "C2ST",
+    "c2st_codes": "C2ST on codes",
+    "s2r_over_r2r": "S2R / R2R",
+    "corr": "corr",
+    "column_shapes": "column shapes",
+    "membership_excess": "membership excess",
+}
+VARIANTS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "default": ("the preset", ()),
+    "no-imitation": ("reward alone, no real record is imitated", ("--set", "imitation=off")),
+    "imitation-only": (
+        "the reward moves nothing (learning rate 0): the same likelihood steps at the same rates, "
+        "and rollouts that teach nothing",
+        ("--hyperparam", "learning_rate=0.0", "n_epochs=1"),
+    ),
+    "light-dropout": ("imitation with little dropout", ("--set", "imitation.dropout=0.1")),
+    "light-guards": (
+        "imitation with little dropout that forgets few features",
+        ("--set", "imitation.dropout=0.1", "imitation.forget=0.05"),
+    ),
+    "no-averaging": ("generates with the last weights", ("--set", "averaging.decay=0")),
+    "snapshot-choice": (
+        "validation rows choose the snapshot however few they are",
+        ("--set", "selection.min_rows=20"),
+    ),
+    "generic-bins": (
+        "the package's policy without autoregressive network, actions are bins",
+        ("--env", "RLSyn/RecordDiscrete-v0", "--hyperparam", "policy=generic"),
+    ),
+    "generic-values": (
+        "the same, actions are values",
+        ("--env", "RLSyn/Record-v0", "--hyperparam", "policy=generic"),
+    ),
+    "mlp-policy": (
+        "Stable-Baselines3's own policy, which does not start from the marginals",
+        ("--env", "RLSyn/Record-v0", "--hyperparam", "policy=MlpPolicy"),
+    ),
+    "one-shot": ("a record is one action", ("--env", "RLSyn/RecordOneShot-v0")),
+    "reward-softplus": ("form of the reward", ("--reward", "softplus")),
+    "reward-logsigmoid": ("form of the reward", ("--reward", "logsigmoid")),
+    "reward-sigmoid": ("form of the reward", ("--reward", "sigmoid")),
+    "bins-12": ("half the bins", ("--hyperparam", "policy_kwargs.bins=12")),
+    "bins-48": ("twice the bins", ("--hyperparam", "policy_kwargs.bins=48")),
+    "discriminator-4": (
+        "a quarter of the discriminator's steps",
+        ("--set", "adversary.steps_per_update=4"),
+    ),
+    "discriminator-64": (
+        "four times the discriminator's steps",
+        ("--set", "adversary.steps_per_update=64"),
+    ),
+    "no-feature-dropout": (
+        "the discriminator sees whole records",
+        ("--set", "adversary.feature_dropout=0"),
+    ),
+}
+"""What is changed and the options of ``rlsyn train`` that change it, by name."""
+
+INTRODUCTION = """\
+# Ablation: the default generator with one thing changed at a time
+
+Made by
+
+    python -m benchmarks.ablation --data-dir DIR --jobs 2
+
+and rewritten from `benchmarks/results/ablation.jsonl` by `python -m benchmarks.ablation
+--table-only`. Every variant is `train.py --algo ppo` with the options shown, trained on all
+training rows of a split and judged on its held-out rows by the field's judge
+([benchmarks/field](../benchmarks/field/README.md)); figures are means over seeds with their
+standard deviation. C2ST 0.5, S2R / R2R 1, and corr, column shapes and membership excess 0 are the
+ideals. CPU seconds are those of the whole command: start, training and generation. Differences
+smaller than the spread over seeds are none.
+"""
+
+
+@dataclass(frozen=True)
+class Variant(Peer):
+    """A peer with options of its own, which count in its hash."""
+
+    def hash(self) -> str:
+        """Return the hash of the peer it varies and, after a hyphen, that of its options."""
+        return f"{super().hash()}-{hashlib.sha256(repr(self.options).encode()).hexdigest()[:8]}"
+
+
+def variant_of(peer: Peer, name: str, options: Sequence[str]) -> Variant:
+    """Return ``peer`` under another name, with further options of its command."""
+    given = {field.name: getattr(peer, field.name) for field in fields(Peer)}
+    return Variant(**{**given, "name": name, "options": (*peer.options, *options)})
+
+
+def choose_variants(peer: Peer, names: Sequence[str] | None) -> list[Variant]:
+    """Return the named variants, or all.
+
+    Raises:
+        ConfigError: a name is unknown.
+    """
+    for name in names or ():
+        if name not in VARIANTS:
+            raise ConfigError(f"no variant {name!r}; variants are {', '.join(VARIANTS)}")
+    return [variant_of(peer, name, VARIANTS[name][1]) for name in dict.fromkeys(names or VARIANTS)]
+
+
+def default_tables(names: list[str] | None, data_dir: Path | None) -> list[FieldTable]:
+    """Return the named tables, or those of :data:`DEFAULT_TABLES` that are there."""
+    chosen = choose_tables(names, data_dir)
+    return chosen if names else [table for table in chosen if table.name in DEFAULT_TABLES]
+
+
+def page(records: Sequence[Record]) -> str:
+    """Return the Markdown page.
+
+    Raises:
+        TableError: there are no results.
+    """
+    if not records:
+        raise TableError("there are no results of the ablation yet")
+    last = latest(records).values()
+    versions = {record["hash"].partition("-")[0] for record in last}
+    introduction = INTRODUCTION
+    if len(versions) > 1:
+        introduction += f"\nThe results are of {len(versions)} versions of the project's sources.\n"
+    parts = [_table(table, found) for table, found in entries(records, list(FIELD_TABLES)).items()]
+    return to_markdown([*parts, failures_section(records), _variants()], introduction)
+
+
+def _table(table: str, found: Mapping[str, Entry]) -> Section:
+    rows = [["variant", "seeds", *FIGURES.values(), "CPU s"]]
+    order = [*(name for name in VARIANTS if name in found), *(set(found) - set(VARIANTS))]
+    for name in order:
+        entry = found[name]
+        figures = [spread_text(entry.figure(figure)) for figure in FIGURES]
+        rows.append([name, str(len(entry.ok)), *figures, spread_text(entry.cost("cpu_seconds"), 0)])
+    judged = next((entry for entry in found.values() if entry.ok), None)
+    if judged is None:
+        return Section(table, "", rows)
+    for title, reference in (("real rows", "real"), ("independent marginals", "independent")):
+        values = [spread_text(judged.reference(figure, reference)) for figure in FIGURES]
+        rows.append([f"*{title}*", "", *values, ""])
+    size = judged.ok[0]["rows"]
+    return Section(table, f"{size['train']:,} training and {size['test']:,} held-out rows.", rows)
+
+
+def _variants() -> Section:
+    rows = [["variant", "what is changed", "options"]]
+    rows += [
+        [name, text, f"`{' '.join(options)}`" if options else ""]
+        for name, (text, options) in VARIANTS.items()
+    ]
+    return Section("Variants", "", rows)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.ablation", description=(__doc__ or "").splitlines()[0]
+    )
+    add_matrix_options(parser, work=PROJECT / ".field" / "ablation")
+    add_again_options(parser)
+    parser.add_argument("--variants", nargs="+", metavar="NAME", help="variants (all)")
+    parser.add_argument("--list", action="store_true", help="show variants and their options")
+    parser.set_defaults(python=Path(sys.executable))
+    return parser
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the cells that are left and write the page."""
+    if arguments.list:
+        for name, (text, options) in VARIANTS.items():
+            print(f"{name:20} {text}: {' '.join(options) or 'no options'}")
+        return 0
+    folder = (arguments.results or RESULTS).resolve()
+    results = ResultsFile(folder / "ablation.jsonl")
+    variants = choose_variants(load_peers()[BASE], arguments.variants)
+    tables = default_tables(arguments.tables, arguments.data_dir)
+    if not arguments.table_only:
+        Matrix(variants, tables, arguments.seeds, results, settings_of(arguments)).run()
+    docs = PROJECT / "docs" if arguments.results is None else folder
+    write_text(docs / "ablation.md", page(results.read()))
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    return guarded(run, build_parser().parse_args(argv))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
