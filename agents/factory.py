@@ -27,6 +27,7 @@ from agents.policies.extractors import (
     extractor_kwargs,
     nominal_features,
 )
+from agents.policies.generic import RecordActorCriticPolicy
 from agents.policies.linear_policy import RecordARSPolicy
 from agents.registry import Algorithm, get_algorithm
 from agents.vec_env import RecordVecEnv
@@ -81,8 +82,10 @@ def make_model(
     preset = _preset_for(core, algorithm)
     default_policy = preset.pop("policy", None)
     chosen = default_policy if policy is None else policy
-    if chosen == AUTOREGRESSIVE and core.mode == "oneshot":
-        chosen = None
+    if policy == AUTOREGRESSIVE:
+        _check_autoregressive(algorithm, core)
+    elif chosen == AUTOREGRESSIVE and core.mode == "oneshot":
+        chosen = None  # a preset's default is for the step-by-step environments
     if chosen != default_policy:
         preset.pop("policy_kwargs", None)
     rows = core.adversary.n_train if core.adversary is not None else None
@@ -175,6 +178,15 @@ def load_model(
         buffer.link = link
         model.replay_buffer_kwargs["link"] = link  # type: ignore[attr-defined]
     return model
+
+
+def _check_autoregressive(algorithm: Algorithm, core: RecordCore) -> None:
+    """Refuse the autoregressive policy where it cannot play."""
+    if algorithm.policy is not RecordActorCriticPolicy or core.mode == "oneshot":
+        raise ConfigError(
+            "policy=autoregressive is for PPO, A2C and TRPO in the step-by-step environments; "
+            "leave it out here"
+        )
 
 
 def _with_bins(kwargs: dict[str, Any], core: RecordCore) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 Training rows are expert trajectories: every real record is an episode whose actions are known. A
 few likelihood steps (behaviour cloning) before the first rollout give the policy the main
-dependences, which the reward alone would have to find by trial; a light weight afterwards keeps the
-marginals. Likelihood alone memorises a small table, so both are short and fade.
+dependences, which the reward alone would have to find by trial; a few at a falling rate afterwards
+keep the marginals. Likelihood alone memorises a small table, so both are short and fade.
 """
 
 from __future__ import annotations
@@ -36,9 +36,8 @@ class ImitationConfig:
         steps: likelihood steps before every later rollout.
         rate: learning rate of those at first; it falls linearly to 0 with the budget.
         batch_size: real records of one step.
-        dropout: share of the hidden units that a likelihood step does not see. Against memorising:
-            on 146 rows, 0.6 of both this and ``forget`` instead of 0.1 took the membership AUC of
-            200 steps from 0.72 to 0.48, at the same utility.
+        dropout: share of the hidden units that a likelihood step does not see, against memorising;
+            ``benchmarks/ablation.py`` measures what it is worth (``light-guards``).
         forget: share of the features before it that a likelihood step does not see. The lower, the
             sharper are near-deterministic relations, and the better are training rows known.
         max_grad_norm: gradients are clipped to it.
@@ -62,7 +61,7 @@ class ImitationConfig:
 
 
 class ImitationCallback(BaseCallback):
-    """Raises the likelihood of real records, with the network's dropout, before each rollout.
+    """Raises the likelihood of real records, under dropout, before each rollout.
 
     Rows are encoded anew each time: the place inside a cell is drawn again.
 

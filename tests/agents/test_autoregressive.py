@@ -197,6 +197,21 @@ def test_a_prefix_that_changed_is_read_again(table) -> None:
     )
 
 
+def test_new_weights_are_seen_after_training(table) -> None:
+    model = model_on(table, BOX)
+    policy = trained(model.policy)
+    obs = torch.as_tensor(transitions(model)[3][0])
+    before = policy.predict_values(obs)
+    policy.set_training_mode(True)
+    with torch.no_grad():
+        policy.value_network.level.weight.add_(1.0)
+    policy.set_training_mode(False)
+    prefix_now = policy.predict_values(obs)
+    singly = policy.value_network.at(*policy._split(obs))
+    assert not torch.equal(before, prefix_now)
+    torch.testing.assert_close(prefix_now[:, 0], singly, atol=1e-4, rtol=1e-4)
+
+
 def test_the_average_generates_only_once_it_is_kept(table) -> None:
     policy = trained(model_on(table, BOX).policy)
     with policy.generating():

@@ -157,6 +157,7 @@ def test_sb3s_own_policy_may_be_chosen():
         ("ppo", {"policy_kwargs": {"bins": 1}}, "'bins' must be a whole number"),
         ("ppo", {"policy_kwargs": {"net_arch": [8]}}, "no policy_kwargs 'net_arch'"),
         ("ppo", {"use_sde": True}, "use_sde does not go"),
+        ("sac", {"policy": "autoregressive"}, "for PPO, A2C and TRPO"),
         ("trpo", {"sub_sampling_factor": 2}, "sub_sampling_factor must be 1"),
         ("sac", {"policy_kwargs": {"features_extractor_kwargs": {"wide": 3}}}, "'wide'.*width"),
         ("dqn", {"policy_kwargs": {"temperature": 0}}, "temperature must be above 0"),

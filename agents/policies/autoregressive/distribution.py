@@ -42,8 +42,8 @@ class CellDistribution(Distribution):
         """SB3's constructor sets None."""
 
     def proba_distribution_net(self, *args: Any, **kwargs: Any) -> Any:
-        """Not used: the policy makes the logits."""
-        raise NotImplementedError
+        """SB3 asks for it; the policy makes the logits, so there is nothing to build them from."""
+        raise NotImplementedError("the autoregressive policy makes the logits itself")
 
     def proba_distribution(self, *args: Any, **kwargs: Any) -> CellDistribution:
         """Return itself: it is made whole."""
@@ -93,12 +93,12 @@ class CellDistribution(Distribution):
         return self._action(bins.squeeze(-1), place.squeeze(-1).clamp(0, 1))
 
     def actions_from_params(self, *args: Any, **kwargs: Any) -> torch.Tensor:
-        """Not used: the policy makes the logits."""
-        raise NotImplementedError
+        """SB3 asks for it; the policy makes the logits, so there is nothing to build them from."""
+        raise NotImplementedError("the autoregressive policy makes the logits itself")
 
     def log_prob_from_params(self, *args: Any, **kwargs: Any) -> tuple[torch.Tensor, torch.Tensor]:
-        """Not used: the policy makes the logits."""
-        raise NotImplementedError
+        """SB3 asks for it; the policy makes the logits, so there is nothing to build them from."""
+        raise NotImplementedError("the autoregressive policy makes the logits itself")
 
     @property
     def n_bins(self) -> torch.Tensor:

@@ -124,6 +124,11 @@ class AutoregressivePolicy(ActorCriticPolicy):
     def _shaped(self, actions: torch.Tensor) -> torch.Tensor:
         return actions.reshape((-1, *(self.action_space.shape or ())))
 
+    def set_training_mode(self, mode: bool) -> None:
+        """As in SB3; SB3 calls it around every training, so sums of old weights are forgotten."""
+        self._prefixes.clear()
+        super().set_training_mode(mode)
+
     @contextmanager
     def generating(self) -> Iterator[None]:
         """Within it ``predict`` plays the average of the weights where one was kept."""
@@ -224,11 +229,7 @@ class AutoregressivePolicy(ActorCriticPolicy):
     def _prefix(
         self, name: str, network: AutoregressiveNetwork, obs: torch.Tensor, t: int
     ) -> Prefix:
-        """Return the sums of the prefixes of ``obs``; those of the last call where they still fit.
-
-        Weights move between rollouts only, and a rollout starts at position 0, where everything
-        begins anew.
-        """
+        """Return the sums of the prefixes of ``obs``: the last call's where they still fit."""
         records = self._unit(obs[:, :t])
         prefix = self._prefixes.get(name)
         fits = (
