@@ -23,7 +23,8 @@ class SelectionConfig:
     """When snapshots are measured and how long to wait for a better one.
 
     Attributes:
-        every: rollouts between two measurements.
+        measurements: how many snapshots are measured, spread evenly over the budget: each costs a
+            generated table and two forests, so their number must not grow with the budget.
         patience: measurements without a better one after which training stops; 0: never.
         min_rows: validation rows below which nothing is chosen: C2ST against 30 rows has a standard
             error of 0.07, more than what snapshots differ by. The run then ends with its last
@@ -31,13 +32,13 @@ class SelectionConfig:
         max_rows: most synthetic rows that are generated for one measurement.
     """
 
-    every: int = 5
+    measurements: int = 12
     patience: int = 0
     min_rows: int = 200
     max_rows: int = 3000
 
     def __post_init__(self) -> None:
-        for name in ("every", "max_rows"):
+        for name in ("measurements", "max_rows"):
             check_range(self, "selection", name, 1)
         check_range(self, "selection", "min_rows", MIN_ROWS)
         check_range(self, "selection", "patience", 0)
@@ -71,7 +72,7 @@ class SelectionCallback(BaseCallback):
         super().__init__()
         self.config = config or SelectionConfig()
         self._train, self._validation, self._seed = train, validation, seed
-        self._rollouts = 0
+        self._due = 0
         self._waited = 0
         self._best: float | None = None
         self._weights: dict[str, torch.Tensor] = {}
@@ -94,9 +95,11 @@ class SelectionCallback(BaseCallback):
         return not patience or self._waited < patience
 
     def _on_rollout_start(self) -> None:
-        if self._rollouts % self.config.every == 0:
+        taken, budget = self.model.num_timesteps, self.model._total_timesteps
+        passed = taken * self.config.measurements // budget
+        if passed >= self._due:
             self._measure()
-        self._rollouts += 1
+            self._due = passed + 1
 
     def _on_training_end(self) -> None:
         self._measure()
@@ -134,7 +137,7 @@ class SelectionCallback(BaseCallback):
     def state_dict(self) -> dict[str, Any]:
         """The best snapshot so far, its score and the counters."""
         return {
-            "rollouts": self._rollouts,
+            "due": self._due,
             "waited": self._waited,
             "best": self._best,
             "weights": self._weights,
@@ -142,5 +145,5 @@ class SelectionCallback(BaseCallback):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Put back what :meth:`state_dict` gave."""
-        self._rollouts, self._waited = int(state["rollouts"]), int(state["waited"])
+        self._due, self._waited = int(state["due"]), int(state["waited"])
         self._best, self._weights = state["best"], dict(state["weights"])

@@ -88,7 +88,7 @@ def test_other_policies_are_refused(table) -> None:
         (ImitationConfig, {"warm_up": -1}),
         (ImitationConfig, {"batch_size": 0}),
         (AveragingConfig, {"decay": 1.5}),
-        (SelectionConfig, {"every": 0}),
+        (SelectionConfig, {"measurements": 0}),
         (SelectionConfig, {"min_rows": 3}),
     ],
 )
@@ -116,7 +116,7 @@ def test_the_average_is_a_mean_at_first_then_exponential(table) -> None:
 
 def test_selection_ends_with_the_best_snapshot_and_not_the_last(table, monkeypatch) -> None:
     model = model_on(table)
-    callback = SelectionCallback(table[:200], table[200:], SelectionConfig(every=1, min_rows=50))
+    callback = SelectionCallback(table[:200], table[200:], SelectionConfig(measurements=4, min_rows=50))
     scores = iter([0.5, 0.2, 0.4, 0.3, 0.6])
     kept = []
 
@@ -132,12 +132,29 @@ def test_selection_ends_with_the_best_snapshot_and_not_the_last(table, monkeypat
     assert torch.equal(model.policy.average.bias, kept[1])
 
 
+def test_selection_measures_as_often_on_a_long_budget(table, monkeypatch) -> None:
+    from rlsyn_env.metrics.selection import SelectionScore
+
+    model, measured = model_on(table), []
+    callback = SelectionCallback(
+        table[:200], table[200:], SelectionConfig(measurements=3, min_rows=50)
+    )
+
+    def score(self):
+        measured.append(model.num_timesteps)
+        return SelectionScore(0.9, 0.0)
+
+    monkeypatch.setattr(SelectionCallback, "_score", score)
+    model.learn(steps(model, 12), callback=callback)
+    assert measured == [steps(model, n) for n in (0, 4, 8, 12)]
+
+
 def test_selection_stops_when_nothing_improves(table, monkeypatch) -> None:
     from rlsyn_env.metrics.selection import SelectionScore
 
     model = model_on(table)
     callback = SelectionCallback(
-        table[:200], table[200:], SelectionConfig(every=1, patience=2, min_rows=50)
+        table[:200], table[200:], SelectionConfig(measurements=50, patience=2, min_rows=50)
     )
     monkeypatch.setattr(SelectionCallback, "_score", lambda self: SelectionScore(0.9, 0.0))
     model.learn(steps(model, 50), callback=callback)
@@ -146,7 +163,7 @@ def test_selection_stops_when_nothing_improves(table, monkeypatch) -> None:
 
 def test_too_few_validation_rows_choose_nothing(table) -> None:
     model = model_on(table)
-    callback = SelectionCallback(table[:280], table[280:], SelectionConfig(every=1))
+    callback = SelectionCallback(table[:280], table[280:], SelectionConfig(measurements=2))
     assert not callback.active
     model.learn(steps(model, 2), callback=[AveragingCallback(), callback])
     assert callback.state_dict()["best"] is None
@@ -170,7 +187,7 @@ def test_the_criterion_prefers_fresh_rows_to_copies_and_noise(table) -> None:
 def test_a_resumed_run_with_all_three_ends_with_the_same_bits(new_run) -> None:
     settings = {
         "imitation": {"warm_up": 3},
-        "selection": {"every": 1, "min_rows": 10, "max_rows": 60},
+        "selection": {"measurements": 6, "min_rows": 10, "max_rows": 60},
     }
 
     def start(name: str, **options):
