@@ -190,14 +190,14 @@ def _check_autoregressive(algorithm: Algorithm, core: RecordCore) -> None:
 
 
 def _with_bins(kwargs: dict[str, Any], core: RecordCore) -> dict[str, Any]:
-    """Replace the number of ``bins`` by the edges of the features' bins."""
+    """Replace the number of ``bins`` by the features' bins: their edges, and which are atoms."""
     codec = core.codec
     bins = kwargs.pop("bins", DEFAULT_BINS)
     if isinstance(bins, bool) or not isinstance(bins, int) or bins < 2:
         raise ConfigError(f"policy_kwargs 'bins' must be a whole number from 2 on, not {bins!r}")
     if not isinstance(codec, DiscreteCodec):
         codec = DiscreteCodec(core.encoder, bins)
-    return {"bin_edges": codec.edges, **kwargs}
+    return {"bin_edges": codec.edges, "atoms": codec.is_atom, **kwargs}
 
 
 def _preset_for(core: RecordCore, algorithm: Algorithm) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def sample(model: PPO, n: int) -> None:
         for _ in range(n // 1024):
             prefix = policy.actor.prefix(1024)
             for t in range(policy.d):
-                actions = policy._cells(policy.actor.next(prefix), t).sample()
+                actions = policy._cells(policy.actor.next_logits(prefix), t).sample()
                 policy.actor.extend(prefix, (actions + 1) / 2)
 
 

@@ -89,6 +89,7 @@ class DiscreteCodec(ActionCodec):
 
     Attributes:
         edges: ``(d, K + 1)`` float32 bin edges, padded with 1.
+        is_atom: ``(d, K)`` bool, bins that mean one value.
         n_bins: ``(d,)`` int64 number of valid bins of each feature.
 
     An action beyond the bins of a feature means ``action mod n_bins``: algorithms that are blind
@@ -102,8 +103,11 @@ class DiscreteCodec(ActionCodec):
         self.n_bins = np.array([len(e) - 1 for e in edges], dtype=np.int64)
         k = max(bins, int(self.n_bins.max()))
         self.edges = np.ones((len(edges), k + 1), dtype=np.float32)
-        for j, e in enumerate(edges):
+        self.is_atom = np.zeros((len(edges), k), dtype=bool)
+        for j, (e, feature) in enumerate(zip(edges, encoder.features, strict=True)):
             self.edges[j, : len(e)] = e
+            cells = feature.cells_of(e[:-1])
+            self.is_atom[j, : len(cells)] = np.asarray(feature.is_atom)[cells]
         self.masks = np.arange(k)[None, :] < self.n_bins[:, None]
         self.space = spaces.Discrete(k)
 

@@ -27,6 +27,7 @@ from rlsyn_env.discriminator import (
 from rlsyn_env.errors import ConfigError
 from rlsyn_env.options import check_range, options_from
 from rlsyn_env.tables.datasets import load_dataset
+from rlsyn_env.tables.encoded_rows import EncodedRows
 from rlsyn_env.tables.encoder import RecordEncoder
 from rlsyn_env.tables.schema import TableSchema
 from rlsyn_env.tables.splits import split_rows
@@ -35,7 +36,7 @@ from rlsyn_env.tables.training_data import prepare_schema, settle_schema
 Records = npt.NDArray[np.float32]
 _ADAPTATION = 0.02  # change of feature_dropout at each training
 _MOST_HIDDEN = 0.8
-_DIAGNOSTIC_ROWS = 1024  # rows of each kind that the diagnostics look at
+_DIAGNOSTIC = slice(1024)  # rows of each kind that the diagnostics look at
 
 
 @dataclass(frozen=True)
@@ -142,10 +143,9 @@ class Adversary:
                 self._torch_rng,
             ).to(self.device)
         self._optimizer = self.build_optimizer(self._network)
-        self._real = self._features(encoder.encode(train, self._rng))
-        self._validation: torch.Tensor | None = None
-        if validation is not None and len(validation):
-            self._validation = self._features(encoder.encode(validation, self._rng))
+        self._real = EncodedRows(encoder, train, self._rng)
+        held_out = train.iloc[:0] if validation is None else validation
+        self._validation = EncodedRows(encoder, held_out, self._rng)
         self._pool = np.zeros((self.config.pool_size, encoder.n_features), dtype=np.float32)
         self._pool_filled = 0
         self._pool_next = 0
@@ -311,22 +311,21 @@ class Adversary:
     def _train(self, fresh: Records) -> None:
         config = self.config
         self._remember(fresh)
-        fresh_features = self._features(fresh)
-        pool_features = self._features(self._pool[: self._pool_filled])
         n_pool = round(config.pool_share * config.batch_size)
         self._network.train()
         losses = []
         for _ in range(config.steps_per_update):
-            fake = torch.cat(
+            fake = np.concatenate(
                 [
-                    self._draw(fresh_features, config.batch_size - n_pool),
-                    self._draw(pool_features, n_pool),
+                    fresh[self._rows(len(fresh), config.batch_size - n_pool)],
+                    self._pool[self._rows(self._pool_filled, n_pool)],
                 ]
             )
-            losses.append(self._step(self._draw(self._real, config.batch_size), fake))
+            real = self._real.take(self._rows(len(self._real), config.batch_size))
+            losses.append(self._step(self._features(real), self._features(fake)))
         self._network.eval()
         self.updates += 1
-        self._diagnose(fresh_features, float(np.mean(losses)) if losses else 0.0)
+        self._diagnose(fresh, float(np.mean(losses)) if losses else 0.0)
         self._adapt()
 
     def _step(self, real: torch.Tensor, fake: torch.Tensor) -> float:
@@ -353,7 +352,7 @@ class Adversary:
     def _adapt(self) -> None:
         """Hide more features while the discriminator knows training rows from validation rows."""
         target = self.config.gap_target
-        if target is None or self._validation is None:
+        if target is None or not len(self._validation):
             return
         step = _ADAPTATION if self.diagnostics["overfit_gap"] > target else -_ADAPTATION
         lowest = self.config.feature_dropout
@@ -373,9 +372,8 @@ class Adversary:
     def _normal_like(self, x: torch.Tensor) -> torch.Tensor:
         return torch.empty_like(x).normal_(generator=self._torch_rng)
 
-    def _draw(self, features: torch.Tensor, n: int) -> torch.Tensor:
-        rows = torch.as_tensor(self._rng.integers(0, len(features), n), device=self.device)
-        return features[rows]
+    def _rows(self, among: int, n: int) -> npt.NDArray[np.int64]:
+        return self._rng.integers(0, among, n)
 
     def _remember(self, records: Records) -> None:
         """Put records into the ring of recent fakes, the newest over the oldest."""
@@ -385,19 +383,19 @@ class Adversary:
         self._pool_next = int((self._pool_next + len(records)) % len(self._pool))
         self._pool_filled = min(len(self._pool), self._pool_filled + len(records))
 
-    def _diagnose(self, fake: torch.Tensor, loss: float) -> None:
+    def _diagnose(self, fake: Records, loss: float) -> None:
         """Eval-mode figures on up to 1,024 rows of each kind.
 
         ``overfit_gap`` is the mean logit on training rows minus that on validation rows, 0 without
         validation rows; it is what a memorising discriminator shows first.
         """
         with torch.no_grad():
-            real_logits = self._network(self._real[:_DIAGNOSTIC_ROWS])
-            fake_logits = self._network(fake[:_DIAGNOSTIC_ROWS])
+            real_logits = self._network(self._features(self._real.take(_DIAGNOSTIC)))
+            fake_logits = self._network(self._features(fake[_DIAGNOSTIC]))
             logits = torch.cat([real_logits, fake_logits])
             gap = 0.0
-            if self._validation is not None:
-                held_out = self._network(self._validation[:_DIAGNOSTIC_ROWS])
+            if len(self._validation):
+                held_out = self._network(self._features(self._validation.take(_DIAGNOSTIC)))
                 gap = float(real_logits.mean() - held_out.mean())
             probability = torch.sigmoid(logits)
             entropy = F.binary_cross_entropy_with_logits(logits, probability)

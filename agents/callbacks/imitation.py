@@ -3,7 +3,8 @@
 Training rows are expert trajectories: every real record is an episode whose actions are known. A
 few likelihood steps (behaviour cloning) before the first rollout give the policy the main
 dependences, which the reward alone would have to find by trial; a few at a falling rate afterwards
-keep the marginals. Likelihood alone memorises a small table, so both are short and fade.
+keep the marginals. Likelihood alone memorises a small table, so both are short and fade, rows are
+seen under dropout, and a share of the steps imitates smoothed records instead of rows.
 """
 
 from __future__ import annotations
@@ -13,16 +14,20 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import torch
 from stable_baselines3.common.callbacks import BaseCallback
 from torch import nn
 
+from agents.callbacks.smoothed_records import SmoothedRecords
 from agents.policies.autoregressive import AutoregressivePolicy
+from agents.policies.autoregressive.record_distribution import RecordDistribution
 from rlsyn_env.errors import ConfigError
 from rlsyn_env.options import check_range
 from rlsyn_env.tables.encoder import RecordEncoder
 
+_LAST_WARM_UP_RATE = 0.1
 _STEPS_ENCODED_TOGETHER = 32  # bounds the memory on wide tables
 
 
@@ -32,14 +37,18 @@ class ImitationConfig:
 
     Attributes:
         warm_up: likelihood steps before the first rollout.
-        warm_up_rate: learning rate of those.
+        warm_up_rate: learning rate of those at first; it falls linearly to a tenth.
         steps: likelihood steps before every later rollout.
         rate: learning rate of those at first; it falls linearly to 0 with the budget.
-        batch_size: real records of one step.
-        dropout: share of the hidden units that a likelihood step does not see, against memorising;
-            ``benchmarks/ablation.py`` measures what it is worth (``light-guards``).
-        forget: share of the features before it that a likelihood step does not see. The lower, the
-            sharper are near-deterministic relations, and the better are training rows known.
+        batch_size: records of one step.
+        dropout: share of the hidden units that a step on real records does not see, against
+            memorising; ``benchmarks/ablation.py`` measures what it is worth (``light-guards``).
+        forget: share of the features before it that a step on real records does not see. The lower,
+            the sharper are near-deterministic relations, and the better are training rows known.
+        smooth: share of the steps that take records of a Gaussian mixture fitted to training rows
+            (:class:`~agents.callbacks.smoothed_records.SmoothedRecords`) in place of real ones,
+            with nothing hidden. The fewer the rows, the more it is worth.
+        components: of that mixture.
         max_grad_norm: gradients are clipped to it.
     """
 
@@ -50,12 +59,16 @@ class ImitationConfig:
     batch_size: int = 128
     dropout: float = 0.5
     forget: float = 0.0
+    smooth: float = 0.0
+    components: int = 4
     max_grad_norm: float = 0.5
 
     def __post_init__(self) -> None:
         for name in ("warm_up", "warm_up_rate", "steps", "rate", "max_grad_norm"):
             check_range(self, "imitation", name, 0)
-        check_range(self, "imitation", "batch_size", 1)
+        for name in ("batch_size", "components"):
+            check_range(self, "imitation", name, 1)
+        check_range(self, "imitation", "smooth", 0, 1)
         for name in ("dropout", "forget"):
             check_range(self, "imitation", name, 0, 0.95)
 
@@ -87,6 +100,11 @@ class ImitationCallback(BaseCallback):
         self.config = config or ImitationConfig()
         self._encoder, self._train = encoder, train
         self._rng = np.random.default_rng(seed)
+        self._smoothed: SmoothedRecords | None = None
+        if self.config.smooth > 0:
+            # A generator of its own: fitted anew when a run is resumed, it must come out the same.
+            own = np.random.default_rng([seed, 1])
+            self._smoothed = SmoothedRecords(encoder, train, self.config.components, own)
         self._optimizer: torch.optim.Adam | None = None
         self._saved: dict[str, Any] | None = None
         self._rollouts = 0
@@ -109,32 +127,40 @@ class ImitationCallback(BaseCallback):
         config = self.config
         first, self._rollouts = self._rollouts == 0, self._rollouts + 1
         if first:
-            loss = self._imitate(config.warm_up, config.warm_up_rate)
+            rates = np.linspace(1, _LAST_WARM_UP_RATE, config.warm_up) * config.warm_up_rate
         else:
-            left = self.model._current_progress_remaining
-            loss = self._imitate(config.steps, config.rate * left)
+            rates = np.full(config.steps, config.rate * self.model._current_progress_remaining)
+        loss = self._imitate(rates)
         if loss is not None:
             self.logger.record("imitation/loss", loss)
 
-    def _imitate(self, steps: int, rate: float) -> float | None:
-        """Take ``steps`` likelihood steps; returns the last loss, nats a feature."""
+    def _imitate(self, rates: npt.NDArray[np.float64]) -> float | None:
+        """Take a likelihood step at each learning rate; returns the last loss, nats a feature."""
         policy, optimizer = self.model.policy, self._optimizer
         assert isinstance(policy, AutoregressivePolicy)
         assert optimizer is not None  # made in _init_callback, as the line above checks
-        if rate == 0 or steps == 0:
+        if not rates.any():
             return None
-        for group in optimizer.param_groups:
-            group["lr"] = rate
         parameters = list(policy.actor.parameters())
-        for records in self._batches(steps):
-            loss = self._loss(policy, records)
+        smoothed = self._rng.random(len(rates)) < self.config.smooth
+        real = self._real_batches(int((~smoothed).sum()))
+        for rate, smooth in zip(rates.tolist(), smoothed.tolist(), strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            records = self._smoothed_batch() if smooth else next(real)
+            loss = self._loss(policy, records, hide=not smooth)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             nn.utils.clip_grad_norm_(parameters, self.config.max_grad_norm)
             optimizer.step()
         return float(loss.detach())
 
-    def _batches(self, steps: int) -> Iterator[torch.Tensor]:
+    def _smoothed_batch(self) -> torch.Tensor:
+        assert self._smoothed is not None  # some step is to be smooth
+        records = self._smoothed.draw(self.config.batch_size, self._rng)
+        return torch.as_tensor(records, device=self.model.device)
+
+    def _real_batches(self, steps: int) -> Iterator[torch.Tensor]:
         """Yield ``steps`` batches of records; rows are encoded many at a time, which is faster."""
         size = self.config.batch_size
         for begin in range(0, steps, _STEPS_ENCODED_TOGETHER):
@@ -143,12 +169,14 @@ class ImitationCallback(BaseCallback):
             encoded = self._encoder.encode(self._train.iloc[rows], self._rng)
             yield from torch.as_tensor(encoded, device=self.model.device).split(size)
 
-    def _loss(self, policy: AutoregressivePolicy, records: torch.Tensor) -> torch.Tensor:
+    def _loss(
+        self, policy: AutoregressivePolicy, records: torch.Tensor, *, hide: bool
+    ) -> torch.Tensor:
         bins = policy.actor.bins(records)
-        config = self.config
-        logits = policy.actor(records, bins, dropout=config.dropout, forget=config.forget)
-        shares = logits.log_softmax(dim=-1)
-        return -shares.gather(2, bins[..., None]).mean()
+        hidden = (self.config.dropout, self.config.forget) if hide else (0.0, 0.0)
+        logits = policy.actor.logits(records, bins, *hidden)
+        distribution = RecordDistribution(policy.actor, logits, discrete=policy.discrete)
+        return -distribution.log_shares(bins).mean()
 
     def state_dict(self) -> dict[str, Any]:
         """Optimiser, random state and counter; no real row."""

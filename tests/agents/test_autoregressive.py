@@ -42,9 +42,9 @@ def model_on(table: pd.DataFrame, env_id: str, algo: str = "ppo", n_envs: int = 
 def trained(policy: AutoregressivePolicy) -> AutoregressivePolicy:
     """Weights far from the start, so that every conditional differs."""
     with torch.no_grad():
-        for network in (policy.actor, policy.value_network):
-            network.head.normal_(std=0.5)
-            network.bias.normal_(std=0.5)
+        for head in (policy.actor.heads, policy.value_network.head):
+            for parameter in head.parameters():
+                parameter.normal_(std=0.5)
     return policy
 
 
@@ -105,8 +105,9 @@ def test_a_feature_depends_on_earlier_ones_only(table) -> None:
     changed = records.clone()
     changed[:, 2] = 1 - changed[:, 2]
     with torch.no_grad():
-        first = policy.actor(records, policy.actor.bins(records))
-        second = policy.actor(changed, policy.actor.bins(changed))
+        heads = policy.actor.heads
+        first = heads.padded(policy.actor.logits(records, policy.actor.bins(records)))
+        second = heads.padded(policy.actor.logits(changed, policy.actor.bins(changed)))
     same = (first - second).abs().amax(dim=(0, 2)) < 1e-5
     assert same.tolist() == [True, True, True, False, False]
 
@@ -207,7 +208,7 @@ def test_new_weights_are_seen_after_training(table) -> None:
         policy.value_network.level.weight.add_(1.0)
     policy.set_training_mode(False)
     prefix_now = policy.predict_values(obs)
-    singly = policy.value_network.at(*policy._split(obs))
+    singly = policy.value_network.values_at(*policy._split(obs))
     assert not torch.equal(before, prefix_now)
     torch.testing.assert_close(prefix_now[:, 0], singly, atol=1e-4, rtol=1e-4)
 
@@ -291,8 +292,9 @@ def test_a_saved_model_loads_with_its_average(table, tmp_path) -> None:
 def test_dropout_acts_only_where_it_is_asked_for() -> None:
     edges = np.linspace(0, 1, 6)[None].repeat(4, axis=0)
     network = AutoregressiveNetwork(edges, width=16)
-    torch.nn.init.normal_(network.head)
+    torch.nn.init.normal_(network.heads.weight)
     records = torch.rand(32, 4)
     bins = network.bins(records)
-    torch.testing.assert_close(network(records, bins), network(records, bins))
-    assert not torch.equal(network(records, bins, dropout=0.5), network(records, bins))
+    plain = network.logits(records, bins).others
+    torch.testing.assert_close(plain, network.logits(records, bins).others)
+    assert not torch.equal(network.logits(records, bins, dropout=0.5).others, plain)

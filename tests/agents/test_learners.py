@@ -16,11 +16,13 @@ from agents.callbacks import (
     SelectionCallback,
     SelectionConfig,
 )
+from agents.callbacks.smoothed_records import SmoothedRecords
 from agents.generation import generate_table
 from agents.runs.checkpoint import load_checkpoint
 from agents.runs.training import learn
 from rlsyn_env.errors import ConfigError
 from rlsyn_env.metrics.selection import selection_score
+from rlsyn_env.tables.encoder import RecordEncoder
 
 BOX = "RLSyn/Record-v0"
 CHEAP = {"steps_per_update": 1, "hidden": [8], "co_train_every": 64}
@@ -58,6 +60,33 @@ def test_imitation_teaches_dependences_before_the_first_reward(table) -> None:
     assert correlation(model) > 0.6
 
 
+def test_smoothed_records_keep_dependences_marginals_and_no_row(table) -> None:
+    encoder = RecordEncoder.fit(table)
+    smoothed = SmoothedRecords(encoder, table, 3, np.random.default_rng(0))
+    records = smoothed.draw(4000, np.random.default_rng(1))
+    assert records.shape == (4000, 3)
+    assert records.dtype == np.float32
+    assert records.min() >= 0
+    assert records.max() < 1
+    assert np.abs(np.sort(records, axis=0).T - np.linspace(0, 1, 4000)).max() < 0.08
+    drawn = encoder.decode(records)
+    assert drawn["x"].corr(drawn["y"]) == pytest.approx(table["x"].corr(table["y"]), abs=0.04)
+    assert abs(drawn["x"].corr(drawn["z"])) < 0.1
+    again = smoothed.draw(4000, np.random.default_rng(1))
+    assert (again == records).all()
+    few = SmoothedRecords(encoder, table[:12], 5, np.random.default_rng(0))
+    assert few.draw(5, np.random.default_rng(0)).shape == (5, 3)
+
+
+def test_imitation_of_smoothed_records_alone_never_encodes_a_row_again(table, monkeypatch) -> None:
+    model = model_on(table, learning_rate=0.0)
+    config = ImitationConfig(warm_up=150, warm_up_rate=5e-3, steps=2, smooth=1.0)
+    callback = ImitationCallback(model.env.core.encoder, table, config)
+    monkeypatch.setattr(RecordEncoder, "encode", lambda *_: pytest.fail("a real row was read"))
+    model.learn(steps(model, 2), callback=callback)
+    assert correlation(model) > 0.6
+
+
 def test_imitation_fades_with_the_budget_and_can_be_none(table) -> None:
     model = model_on(table, learning_rate=0.0)
     before = [p.clone() for p in model.policy.actor.parameters()]
@@ -87,6 +116,8 @@ def test_other_policies_are_refused(table) -> None:
         (ImitationConfig, {"dropout": 1.0}),
         (ImitationConfig, {"warm_up": -1}),
         (ImitationConfig, {"batch_size": 0}),
+        (ImitationConfig, {"smooth": 1.5}),
+        (ImitationConfig, {"components": 0}),
         (AveragingConfig, {"decay": 1.5}),
         (SelectionConfig, {"measurements": 0}),
         (SelectionConfig, {"min_rows": 3}),
@@ -105,9 +136,9 @@ def test_the_average_is_a_mean_at_first_then_exponential(table) -> None:
     expected = None
     for value in (1.0, 3.0, 5.0):
         with torch.no_grad():
-            policy.actor.bias.fill_(value)
+            policy.actor.norm.bias.fill_(value)
         callback.on_rollout_start()
-        seen.append(float(policy.average.bias.mean()))
+        seen.append(float(policy.average.norm.bias.mean()))
         share = max(0.5, 1 / len(seen))
         expected = value if expected is None else expected + share * (value - expected)
         assert seen[-1] == pytest.approx(expected)
@@ -116,20 +147,22 @@ def test_the_average_is_a_mean_at_first_then_exponential(table) -> None:
 
 def test_selection_ends_with_the_best_snapshot_and_not_the_last(table, monkeypatch) -> None:
     model = model_on(table)
-    callback = SelectionCallback(table[:200], table[200:], SelectionConfig(measurements=4, min_rows=50))
+    callback = SelectionCallback(
+        table[:200], table[200:], SelectionConfig(measurements=4, min_rows=50)
+    )
     scores = iter([0.5, 0.2, 0.4, 0.3, 0.6])
     kept = []
 
     def measured(self):
         from rlsyn_env.metrics.selection import SelectionScore
 
-        kept.append(model.policy.average.bias.clone())
+        kept.append(model.policy.average.norm.bias.clone())
         return SelectionScore(0.5 + next(scores), 0.0)
 
     monkeypatch.setattr(SelectionCallback, "_score", measured)
     model.learn(steps(model, 4), callback=[AveragingCallback(), callback])
     assert len(kept) == 5
-    assert torch.equal(model.policy.average.bias, kept[1])
+    assert torch.equal(model.policy.average.norm.bias, kept[1])
 
 
 def test_selection_measures_as_often_on_a_long_budget(table, monkeypatch) -> None:
@@ -186,7 +219,7 @@ def test_the_criterion_prefers_fresh_rows_to_copies_and_noise(table) -> None:
 
 def test_a_resumed_run_with_all_three_ends_with_the_same_bits(new_run) -> None:
     settings = {
-        "imitation": {"warm_up": 3},
+        "imitation": {"warm_up": 3, "smooth": 0.5},
         "selection": {"measurements": 6, "min_rows": 10, "max_rows": 60},
     }
 

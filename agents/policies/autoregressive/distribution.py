@@ -58,7 +58,7 @@ class CellDistribution(Distribution):
         bins = self._bins((actions + 1) / 2)
         start = self.start.expand_as(self.log_shares)
         log_density = self.log_shares - start
-        return log_density.gather(-1, bins[:, None]).squeeze(-1) - _LOG_TWO
+        return log_density.gather(-1, bins[:, None]).squeeze(-1) - LOG_TWO
 
     def entropy(self) -> torch.Tensor:
         """Return ``(n,)``: differential entropy of u, 0 for the identity marginals, else below."""
@@ -125,5 +125,5 @@ class CellDistribution(Distribution):
         return 2 * coordinates - 1
 
 
-_LOG_TWO = 0.6931471805599453
+LOG_TWO = 0.6931471805599453
 _NO_BIN = -1e8

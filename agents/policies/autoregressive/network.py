@@ -2,70 +2,79 @@
 
 NADE (Larochelle and Murray 2011): the prefix enters as a running sum of embeddings, one for each
 emitted feature, so a longer prefix costs O(width) more and whole records need one cumulative sum.
-Residual blocks shared by all positions and a head per position follow.
+Residual blocks shared by all positions and a head per position follow. Parameters and work are
+proportional to the number of bins of all features together.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from agents.policies.extractors import log_bin_widths
-
-_IMPOSSIBLE = -1e9  # logit of a bin that a feature does not have: its probability is exactly 0
+from agents.policies.autoregressive.heads import BinHeads, RecordLogits
 
 
+@dataclass
 class Prefix:
     """Running sum of embeddings of n records that are written feature by feature.
 
     Attributes:
-        records: ``(n, d)`` coordinates known so far.
-        length: number of features that the sum holds.
         total: ``(n, width)``.
+        length: number of features that the sum holds.
     """
 
-    def __init__(self, n: int, d: int, width: int, device: torch.device) -> None:
-        self.records = torch.zeros(n, d, device=device)
-        self.length = 0
-        self.total = torch.zeros(n, width, device=device)
+    total: torch.Tensor
+    length: int = 0
 
 
-class AutoregressiveNetwork(nn.Module):
-    """Maps records to one output vector per feature that depends on earlier features only.
+class RunningSum(nn.Module):
+    """What every position sees of the features before it, as one hidden vector.
 
     Args:
         bin_edges: ``(d, K + 1)`` increasing along each row, padded with 1 (a level of a categorical
             feature is one bin).
+        atoms: ``(d, K)`` bool, bins that mean one value: where in the bin a coordinate lies says
+            nothing and is not looked at. None: no bin is one.
         width: of the embeddings and hidden layers.
         blocks: residual blocks.
-        values: False: logits ``(.., K)`` of bins that start at the log widths, the identity
-            marginals; True: one number, a value function.
     """
 
     edges: torch.Tensor  # (d, K + 1)
-    start: torch.Tensor  # (d, K) logits of the identity marginals
     scale: torch.Tensor  # (d,) keeps the variance of the running sum
     inner: torch.Tensor  # (d, K - 1) inner edges
     first: torch.Tensor  # (d,) row of a feature's first bin in the embeddings
+    graded: torch.Tensor  # features with a bin that is no atom
+    graded_first: torch.Tensor  # (d,) row of a graded feature's first bin among the slopes
+    graded_bins: torch.Tensor  # (rows of the slopes,) 0 for atoms
 
     def __init__(
-        self,
-        bin_edges: np.ndarray,
-        *,
-        width: int = 96,
-        blocks: int = 2,
-        values: bool = False,
+        self, bin_edges: np.ndarray, atoms: np.ndarray | None, *, width: int, blocks: int
     ) -> None:
         super().__init__()
         edges = np.asarray(bin_edges, dtype=np.float32)
-        self.d, self.n_bins = edges.shape[0], edges.shape[1] - 1
-        self.width, self.values = width, values
-        d, k = self.d, self.n_bins
-        self.level = nn.Embedding(d * k, width)
-        self.slope = nn.Embedding(d * k, width)
-        self.position = nn.Parameter(torch.randn(d, width) * 0.3)
+        exists = np.diff(edges, axis=1) > 0
+        graded = exists if atoms is None else exists & ~np.asarray(atoms, dtype=bool)
+        n_bins, is_graded = exists.sum(axis=1), graded.sum(axis=1) > 0
+        graded_bins = np.where(is_graded, n_bins, 0)
+        self.d, self.width = len(edges), width
+        self.is_graded = [bool(flag) for flag in is_graded]
+        for name, values in {
+            "edges": edges.copy(),
+            "inner": edges[:, 1:-1].copy(),
+            "first": np.cumsum(n_bins) - n_bins,
+            "scale": (1 + np.arange(self.d, dtype=np.float32)) ** -0.5,
+            "graded": np.flatnonzero(is_graded),
+            "graded_first": np.cumsum(graded_bins) - graded_bins,
+            "graded_bins": graded[is_graded][exists[is_graded]].astype(np.float32),
+        }.items():
+            self.register_buffer(name, torch.as_tensor(values), persistent=False)
+        self.level = nn.Embedding(int(n_bins.sum()), width)
+        self.slope = nn.Embedding(int(graded_bins.sum()), width)
+        self.position = nn.Parameter(torch.randn(self.d, width) * 0.3)
         nn.init.normal_(self.level.weight, std=0.3)
         nn.init.normal_(self.slope.weight, std=0.1)
         self.blocks = nn.ModuleList(
@@ -75,26 +84,6 @@ class AutoregressiveNetwork(nn.Module):
             for _ in range(blocks)
         )
         self.norm = nn.LayerNorm(width)
-        outputs = 1 if values else k
-        self.head = nn.Parameter(torch.zeros(1 if values else d, width, outputs))
-        self.bias = nn.Parameter(torch.zeros(1 if values else d, outputs))
-        widths = np.diff(edges, axis=1)
-        start = np.where(widths > 0, log_bin_widths(edges), _IMPOSSIBLE).astype(np.float32)
-        self._add("edges", torch.as_tensor(edges.copy()))
-        self._add("inner", self.edges[:, 1:-1].contiguous())
-        self._add("start", torch.as_tensor(start))
-        self._add("first", torch.arange(d) * k)
-        self._add("scale", (1 + torch.arange(d, dtype=torch.float32)).rsqrt())
-
-    def freeze(self) -> None:
-        """Turn parameters into buffers: saved with the policy, no optimiser's business."""
-        for module in self.modules():
-            for name, parameter in list(module.named_parameters(recurse=False)):
-                delattr(module, name)
-                module.register_buffer(name, parameter.detach())
-
-    def _add(self, name: str, values: torch.Tensor) -> None:
-        self.register_buffer(name, values, persistent=False)
 
     # ------------------------------------------------------------------ whole records
 
@@ -105,39 +94,34 @@ class AutoregressiveNetwork(nn.Module):
     def forward(
         self, records: torch.Tensor, bins: torch.Tensor, dropout: float = 0.0, forget: float = 0.0
     ) -> torch.Tensor:
-        """Return ``(B, d, K)`` logits, or ``(B, d)`` values.
-
-        Args:
-            records: ``(B, d)`` in [0, 1].
-            bins: what :meth:`bins` gave for them.
-            dropout: probability that a hidden unit is dropped; half of it for single units of the
-                prefix. For likelihood steps only, as the next one: a rollout's densities must be
-                those that were sampled from.
-            forget: probability that a whole feature of the prefix is left out.
-        """
-        terms = self._terms(records, bins, self.first)
+        """Return ``(B, d, width)``; see :meth:`AutoregressiveNetwork.forward`."""
+        terms = self._terms(records, bins)
         if forget:
             keep = torch.rand(*terms.shape[:2], 1, device=terms.device) >= forget
             terms = terms * keep / (1 - forget)
         if dropout:
             terms = F.dropout(terms, dropout / 2)
         before = F.pad(terms.cumsum(dim=1)[:, :-1], (0, 0, 1, 0))
-        hidden = self._hidden(before * self.scale[:, None] + self.position, dropout)
-        if self.values:
-            return (hidden @ self.head[0] + self.bias[0]).squeeze(-1)
-        return torch.einsum("bdh,dhk->bdk", hidden, self.head) + self.bias + self.start
+        return self._hidden(before * self.scale[:, None] + self.position, dropout)
 
-    def _terms(
-        self, records: torch.Tensor, bins: torch.Tensor, first: torch.Tensor
-    ) -> torch.Tensor:
+    def _terms(self, records: torch.Tensor, bins: torch.Tensor) -> torch.Tensor:
         """Return what each feature adds to the sum: its bin, and where in the bin it lies."""
-        rows = bins + first
-        edges = self.edges.reshape(-1)
-        # Row r of the (d, K) tables starts at edge r + (feature number) of the (d, K + 1) edges.
-        low_at = rows + torch.div(first, self.n_bins, rounding_mode="floor")
-        low, high = edges[low_at], edges[low_at + 1]
-        place = (records - low) / (high - low).clamp(min=1e-6) - 0.5
-        return self.level(rows) + self.slope(rows) * place[..., None]
+        terms: torch.Tensor = self.level(bins + self.first)
+        if len(self.graded):
+            graded = self.graded
+            places = self._places(records[:, graded], bins[:, graded], graded)
+            terms = terms.index_add(1, graded, places)
+        return terms
+
+    def _places(
+        self, coordinates: torch.Tensor, bins: torch.Tensor, features: torch.Tensor | int
+    ) -> torch.Tensor:
+        """Return the embedding of where in its bin each coordinate of graded features lies."""
+        low, high = self.edges[features, bins], self.edges[features, bins + 1]
+        rows = self.graded_first[features] + bins
+        place = (coordinates - low) / (high - low).clamp(min=1e-6) - 0.5
+        embedded: torch.Tensor = self.slope(rows)
+        return embedded * (place * self.graded_bins[rows])[..., None]
 
     def _hidden(self, x: torch.Tensor, dropout: float = 0.0) -> torch.Tensor:
         for block in self.blocks:
@@ -150,42 +134,124 @@ class AutoregressiveNetwork(nn.Module):
 
     def prefix(self, n: int) -> Prefix:
         """Return the empty prefix of n records."""
-        return Prefix(n, self.d, self.width, self.position.device)
+        return Prefix(torch.zeros(n, self.width, device=self.position.device))
 
     def extend(self, prefix: Prefix, coordinates: torch.Tensor) -> None:
         """Add the next feature's coordinates ``(n,)`` in [0, 1] to ``prefix``."""
         t = prefix.length
-        prefix.records[:, t] = coordinates
         bins = torch.searchsorted(self.inner[t], coordinates.contiguous(), right=True)
-        prefix.total += self._terms(coordinates, bins, self.first[t])
+        prefix.total += self.level(bins + self.first[t])
+        if self.is_graded[t]:
+            prefix.total += self._places(coordinates, bins, t)
         prefix.length += 1
 
     def next(self, prefix: Prefix) -> torch.Tensor:
-        """Return ``(n, K)`` logits, or ``(n,)`` values, of the feature that follows ``prefix``."""
+        """Return ``(n, width)``: the hidden vectors of the feature that follows ``prefix``."""
         t = prefix.length
-        hidden = self._hidden(prefix.total * self.scale[t] + self.position[t])
-        if self.values:
-            return (hidden @ self.head[0] + self.bias[0]).squeeze(-1)
-        return torch.addmm(self.bias[t] + self.start[t], hidden, self.head[t])
+        return self._hidden(prefix.total * self.scale[t] + self.position[t])
 
     # ------------------------------------------------------------------ single transitions
 
     def at(self, records: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
-        """Return ``(B, K)`` logits, or ``(B,)`` values, at one position of each record.
+        """Return ``(B, width)`` hidden vectors at one position of each record.
 
         Args:
             records: ``(B, d)``; coordinates from the position on are ignored.
             positions: ``(B,)`` int64 in [0, d).
         """
-        terms = self._terms(records, self.bins(records), self.first)
+        terms = self._terms(records, self.bins(records))
         known = torch.arange(self.d, device=records.device) < positions[:, None]
         total = (terms * known[..., None]).sum(dim=1)
-        x = total * self.scale[positions][:, None] + self.position[positions]
-        hidden = self._hidden(x)
-        if self.values:
-            return (hidden @ self.head[0] + self.bias[0]).squeeze(-1)
-        out = hidden.new_empty(len(records), self.n_bins)
+        return self._hidden(total * self.scale[positions][:, None] + self.position[positions])
+
+    def freeze(self) -> None:
+        """Turn parameters into buffers: saved with the policy, no optimiser's business."""
+        for module in self.modules():
+            for name, parameter in list(module.named_parameters(recurse=False)):
+                delattr(module, name)
+                module.register_buffer(name, parameter.detach())
+
+
+class AutoregressiveNetwork(RunningSum):
+    """Logits of every feature's bins that depend on earlier features only.
+
+    They start at the log widths of the bins: untrained, it emits the identity marginals.
+    Arguments as for :class:`RunningSum`.
+    """
+
+    def __init__(
+        self,
+        bin_edges: np.ndarray,
+        atoms: np.ndarray | None = None,
+        *,
+        width: int = 96,
+        blocks: int = 2,
+    ) -> None:
+        super().__init__(bin_edges, atoms, width=width, blocks=blocks)
+        self.heads = BinHeads(np.asarray(bin_edges, dtype=np.float32), width)
+
+    def logits(
+        self, records: torch.Tensor, bins: torch.Tensor, dropout: float = 0.0, forget: float = 0.0
+    ) -> RecordLogits:
+        """Return the logits of all features of whole records.
+
+        Args:
+            records: ``(B, d)`` in [0, 1].
+            bins: what :meth:`bins` gave for them.
+            dropout: probability that a hidden unit is dropped; half of it for single units of the
+                prefix. For likelihood steps only, as the next one: a rollout's densities must be
+                those that were sampled from.
+            forget: probability that a whole feature of the prefix is left out.
+        """
+        logits: RecordLogits = self.heads(self(records, bins, dropout, forget))
+        return logits
+
+    def next_logits(self, prefix: Prefix) -> torch.Tensor:
+        """Return ``(n, K)`` logits of the feature that follows ``prefix``."""
+        return self.heads.at(prefix.length, self.next(prefix))
+
+    def logits_at(self, records: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+        """Return ``(B, K)`` logits at one position of each record; see :meth:`at`."""
+        hidden = self.at(records, positions)
+        out = self.heads.start[positions].clone()
         for t in positions.unique().tolist():
             rows = positions == t
-            out[rows] = hidden[rows] @ self.head[t] + self.bias[t] + self.start[t]
+            logits = self.heads.at(t, hidden[rows])
+            out[rows, : logits.shape[1]] = logits
         return out
+
+
+class ValueNetwork(RunningSum):
+    """One number per position that depends on earlier features only.
+
+    Arguments as for :class:`RunningSum`.
+    """
+
+    def __init__(
+        self,
+        bin_edges: np.ndarray,
+        atoms: np.ndarray | None = None,
+        *,
+        width: int = 64,
+        blocks: int = 1,
+    ) -> None:
+        super().__init__(bin_edges, atoms, width=width, blocks=blocks)
+        self.head = nn.Linear(width, 1)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+
+    def values(self, records: torch.Tensor, bins: torch.Tensor) -> torch.Tensor:
+        """Return ``(B, d)`` values of whole records ``(B, d)``."""
+        return self._value(self(records, bins))
+
+    def next_value(self, prefix: Prefix) -> torch.Tensor:
+        """Return ``(n,)`` values of ``prefix``."""
+        return self._value(self.next(prefix))
+
+    def values_at(self, records: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+        """Return ``(B,)`` values at one position of each record; see :meth:`at`."""
+        return self._value(self.at(records, positions))
+
+    def _value(self, hidden: torch.Tensor) -> torch.Tensor:
+        value: torch.Tensor = self.head(hidden)
+        return value.squeeze(-1)

@@ -19,7 +19,13 @@ from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 
 from agents.policies.autoregressive.distribution import CellDistribution
-from agents.policies.autoregressive.network import AutoregressiveNetwork, Prefix
+from agents.policies.autoregressive.network import (
+    AutoregressiveNetwork,
+    Prefix,
+    RunningSum,
+    ValueNetwork,
+)
+from agents.policies.autoregressive.record_distribution import RecordDistribution
 from rlsyn_env.errors import ConfigError
 
 
@@ -36,6 +42,7 @@ class AutoregressivePolicy(ActorCriticPolicy):
         lr_schedule: as in SB3.
         bin_edges: ``(d, K + 1)``, the bins of every feature; for ``Discrete`` those of the
             environment.
+        atoms: ``(d, K)`` bool, bins that mean one value; None: no bin is one.
         width, blocks: of the actor's network.
         value_width, value_blocks: of the value function's.
         use_sde: SB3 passes it; state-dependent noise has no meaning for a density over bins.
@@ -54,6 +61,7 @@ class AutoregressivePolicy(ActorCriticPolicy):
         lr_schedule: Schedule,
         *,
         bin_edges: np.ndarray,
+        atoms: np.ndarray | None = None,
         width: int = 96,
         blocks: int = 2,
         value_width: int = 64,
@@ -65,6 +73,7 @@ class AutoregressivePolicy(ActorCriticPolicy):
         if use_sde:
             raise ConfigError("use_sde does not go with the autoregressive policy: leave it out")
         self.bin_edges = np.asarray(bin_edges, dtype=np.float32)
+        self.atoms = None if atoms is None else np.asarray(atoms, dtype=bool)
         self.d = len(self.bin_edges)
         shape = observation_space.shape
         if shape != (2 * self.d + 1,):
@@ -81,17 +90,18 @@ class AutoregressivePolicy(ActorCriticPolicy):
 
     def _build(self, lr_schedule: Schedule) -> None:
         self.discrete = isinstance(self.action_space, spaces.Discrete)
-        self.actor = AutoregressiveNetwork(self.bin_edges, **self._actor_options)
+        bins = self.bin_edges, self.atoms
+        self.actor = AutoregressiveNetwork(*bins, **self._actor_options)
         # TRPO tells the value function's parameters by "value" in their names.
-        self.value_network = AutoregressiveNetwork(
-            self.bin_edges, values=True, **self._critic_options
-        )
-        self.average = AutoregressiveNetwork(self.bin_edges, **self._actor_options)
+        self.value_network = ValueNetwork(*bins, **self._critic_options)
+        self.average = AutoregressiveNetwork(*bins, **self._actor_options)
         self.average.load_state_dict(self.actor.state_dict())
         self.average.freeze()
         self.register_buffer("averaged", torch.tensor(False))
         self._network = self.actor
-        self._prefixes: dict[str, Prefix] = {}
+        self._prefixes: dict[RunningSum, Prefix] = {}
+        self._seen = torch.zeros(0, self.d)
+        self._seen_length = 0
         self.optimizer = self.optimizer_class(
             self.parameters(),
             lr=lr_schedule(1),  # type: ignore[call-arg]
@@ -104,14 +114,16 @@ class AutoregressivePolicy(ActorCriticPolicy):
         self, obs: torch.Tensor, deterministic: bool = False
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return actions ``(B, *action_shape)``, values ``(B, 1)`` and log-densities ``(B,)``."""
-        distribution = self._distribution_at(obs, self.actor)
+        t = self._shared_position(obs)
+        distribution = self._distribution_at(obs, t, self.actor)
         actions = self._draw(distribution, obs, deterministic)
         log_prob = distribution.log_prob(actions)
-        return self._shaped(actions), self._values_at(obs), log_prob
+        return self._shaped(actions), self._values_at(obs, t), log_prob
 
     def _predict(self, observation: PyTorchObs, deterministic: bool = False) -> torch.Tensor:
         assert isinstance(observation, torch.Tensor)  # flat Box observations only
-        distribution = self._distribution_at(observation, self._network)
+        t = self._shared_position(observation)
+        distribution = self._distribution_at(observation, t, self._network)
         return self._shaped(self._draw(distribution, observation, deterministic))
 
     def _draw(
@@ -126,7 +138,7 @@ class AutoregressivePolicy(ActorCriticPolicy):
 
     def set_training_mode(self, mode: bool) -> None:
         """As in SB3; SB3 calls it around every training, so sums of old weights are forgotten."""
-        self._prefixes.clear()
+        self._forget()
         super().set_training_mode(mode)
 
     @contextmanager
@@ -134,12 +146,12 @@ class AutoregressivePolicy(ActorCriticPolicy):
         """Within it ``predict`` plays the average of the weights where one was kept."""
         before = self._network
         self._network = self.average if self.averaged else self.actor
-        self._prefixes.clear()
+        self._forget()
         try:
             yield
         finally:
             self._network = before
-            self._prefixes.clear()
+            self._forget()
 
     @torch.no_grad()
     def move_average(self, share: float) -> None:
@@ -161,24 +173,23 @@ class AutoregressivePolicy(ActorCriticPolicy):
         distribution = self.get_distribution(obs)
         return self.predict_values(obs), distribution.log_prob(actions), distribution.entropy()
 
-    def get_distribution(self, obs: PyTorchObs) -> CellDistribution:
+    def get_distribution(self, obs: PyTorchObs) -> CellDistribution | RecordDistribution:
         """Return the distribution of the next actions; see the module's text for ``obs``."""
         assert isinstance(obs, torch.Tensor)
         if not self._whole(obs):
             records, positions = self._split(obs)
-            return self._cells(self.actor.at(records, positions), positions)
+            return self._cells(self.actor.logits_at(records, positions), positions)
         records = self._unit(obs)
-        logits = self.actor(records, self.actor.bins(records))
-        positions = torch.arange(self.d, device=obs.device).repeat(len(obs))
-        return self._cells(logits.reshape(-1, logits.shape[-1]), positions)
+        logits = self.actor.logits(records, self.actor.bins(records))
+        return RecordDistribution(self.actor, logits, discrete=self.discrete)
 
     def predict_values(self, obs: PyTorchObs) -> torch.Tensor:
         """Return ``(n, 1)`` values; 0 for terminal observations."""
         assert isinstance(obs, torch.Tensor)
         if not self._whole(obs):
-            return self._values_at(obs)
+            return self._values_at(obs, self._shared_position(obs))
         records = self._unit(obs)
-        values: torch.Tensor = self.value_network(records, self.value_network.bins(records))
+        values = self.value_network.values(records, self.value_network.bins(records))
         return values.reshape(-1, 1)
 
     # ------------------------------------------------------------------ observations
@@ -196,54 +207,66 @@ class AutoregressivePolicy(ActorCriticPolicy):
         return self._unit(obs[:, : self.d]), obs[:, self.d : 2 * self.d].argmax(dim=1)
 
     def _cells(self, logits: torch.Tensor, positions: torch.Tensor | int) -> CellDistribution:
-        edges, start = self.actor.edges[positions], self.actor.start[positions]
+        k = logits.shape[-1]
+        edges = self.actor.edges[positions][..., : k + 1]
+        start = self.actor.heads.start[positions][..., :k]
         return CellDistribution(logits, edges, start, discrete=self.discrete)
 
     def _distribution_at(
-        self, obs: torch.Tensor, network: AutoregressiveNetwork
+        self, obs: torch.Tensor, t: int | None, network: AutoregressiveNetwork
     ) -> CellDistribution:
-        t = self._shared_position(obs)
+        """Return the distribution at position t, or at each row's own where t is None."""
         if t is None:
             records, positions = self._split(obs)
-            return self._cells(network.at(records, positions), positions)
-        name = "average" if network is self.average else "actor"
-        return self._cells(network.next(self._prefix(name, network, obs, t)), t)
+            return self._cells(network.logits_at(records, positions), positions)
+        return self._cells(network.next_logits(self._prefix(network, obs, t)), t)
 
-    def _values_at(self, obs: torch.Tensor) -> torch.Tensor:
-        t = self._shared_position(obs)
+    def _values_at(self, obs: torch.Tensor, t: int | None) -> torch.Tensor:
         if t is not None:
-            return self.value_network.next(self._prefix("value", self.value_network, obs, t))[
-                :, None
-            ]
+            prefix = self._prefix(self.value_network, obs, t)
+            return self.value_network.next_value(prefix)[:, None]
         records, positions = self._split(obs)
-        values = self.value_network.at(records, positions)
+        values = self.value_network.values_at(records, positions)
         running = obs[:, self.d : 2 * self.d].any(dim=1)
         return (values * running)[:, None]
 
     def _shared_position(self, obs: torch.Tensor) -> int | None:
-        """Position of all rows, None where they differ or the episode has ended."""
+        """Position of all rows, None where they differ, the episode has ended or gradients flow.
+
+        What is remembered of the rows' prefixes is dropped unless they still begin with it.
+        """
+        if torch.is_grad_enabled():
+            return None
         hot = obs[:, self.d : 2 * self.d]
         t = int(hot[0].argmax())
-        return t if bool((hot[:, t] == 1).all()) else None
+        if not bool((hot[:, t] == 1).all()):
+            return None
+        seen, length = self._seen, self._seen_length
+        if (
+            len(seen) != len(obs)
+            or seen.device != obs.device
+            or length > t
+            or not torch.equal(seen[:, :length], obs[:, :length])
+        ):
+            self._forget()
+            if len(seen) != len(obs) or seen.device != obs.device:
+                self._seen = torch.zeros(len(obs), self.d, device=obs.device)
+        self._seen[:, self._seen_length : t] = obs[:, self._seen_length : t]
+        self._seen_length = t
+        return t
 
-    def _prefix(
-        self, name: str, network: AutoregressiveNetwork, obs: torch.Tensor, t: int
-    ) -> Prefix:
-        """Return the sums of the prefixes of ``obs``: the last call's where they still fit."""
-        records = self._unit(obs[:, :t])
-        prefix = self._prefixes.get(name)
-        fits = (
-            prefix is not None
-            and len(prefix.records) == len(obs)
-            and 0 < prefix.length <= t
-            and prefix.records.device == obs.device
-            and torch.equal(prefix.records[:, : prefix.length], records[:, : prefix.length])
-        )
-        if prefix is None or not fits:
-            prefix = self._prefixes[name] = network.prefix(len(obs))
+    def _prefix(self, network: RunningSum, obs: torch.Tensor, t: int) -> Prefix:
+        """Return the sums of the prefixes of ``obs``, which :meth:`_shared_position` checked."""
+        prefix = self._prefixes.get(network)
+        if prefix is None:
+            prefix = self._prefixes[network] = network.prefix(len(obs))
         while prefix.length < t:
-            network.extend(prefix, records[:, prefix.length])
+            network.extend(prefix, self._unit(obs[:, prefix.length]))
         return prefix
+
+    def _forget(self) -> None:
+        self._prefixes.clear()
+        self._seen_length = 0
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
         """What SB3 saves to build the policy anew."""
@@ -252,6 +275,7 @@ class AutoregressivePolicy(ActorCriticPolicy):
         return {
             **{name: inherited[name] for name in names},
             "bin_edges": self.bin_edges,
+            "atoms": self.atoms,
             **self._actor_options,
             **{f"value_{name}": value for name, value in self._critic_options.items()},
             "optimizer_class": self.optimizer_class,

@@ -1,0 +1,110 @@
+"""The distributions of all features of whole records, as one SB3 distribution."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from stable_baselines3.common.distributions import Distribution
+from torch.distributions import Categorical
+from torch.nn import functional as F  # noqa: N812
+
+from agents.policies.autoregressive.distribution import LOG_TWO, CellDistribution
+from agents.policies.autoregressive.heads import RecordLogits
+from agents.policies.autoregressive.network import AutoregressiveNetwork
+
+
+class RecordDistribution(Distribution):
+    """B records' d conditional distributions; everything is ``(B * d,)``, record by record.
+
+    Features of two bins are one logit each, so a thousand of them cost what they say and not what
+    the feature of the most levels would.
+
+    Args:
+        network: gave the logits.
+        logits: of B records.
+        discrete: whether actions are bins.
+    """
+
+    def __init__(
+        self, network: AutoregressiveNetwork, logits: RecordLogits, *, discrete: bool
+    ) -> None:
+        super().__init__()
+        self._network, self._logits, self.discrete = network, logits, discrete
+        self._log_shares = logits.others.log_softmax(dim=-1)
+
+    @property
+    def distribution(self) -> Categorical:
+        """Over bins, all features padded to as many: what TRPO's divergence needs."""
+        return self._cells().distribution
+
+    @distribution.setter
+    def distribution(self, _: Any) -> None:
+        """SB3's constructor sets None."""
+
+    def proba_distribution_net(self, *args: Any, **kwargs: Any) -> Any:
+        """SB3 asks for it; the policy makes the logits, so there is nothing to build them from."""
+        raise NotImplementedError("the autoregressive policy makes the logits itself")
+
+    def proba_distribution(self, *args: Any, **kwargs: Any) -> RecordDistribution:
+        """Return itself: it is made whole."""
+        return self
+
+    def log_prob(self, actions: torch.Tensor) -> torch.Tensor:
+        """Return log densities with respect to a, or log shares of bins if discrete."""
+        heads = self._network.heads
+        actions = actions.reshape(-1, self._network.d)
+        if self.discrete:
+            bins = actions.long() % torch.as_tensor(heads.n_bins, device=actions.device)
+            return self.log_shares(bins).reshape(-1)
+        bins = self._network.bins((actions + 1) / 2)
+        widths = heads.start.expand(len(bins), -1, -1).gather(2, bins[..., None]).squeeze(-1)
+        return (self.log_shares(bins) - widths - LOG_TWO).reshape(-1)
+
+    def log_shares(self, bins: torch.Tensor) -> torch.Tensor:
+        """Return ``(B, d)`` log probabilities of bins ``(B, d)``."""
+        heads, logits = self._network.heads, self._logits
+        out = torch.empty(bins.shape, device=logits.pairs.device)
+        others = self._log_shares.gather(2, bins[:, heads.others, None]).squeeze(-1)
+        # Log sigmoid of the logit is the log share of the second bin, of its negative the first's.
+        signs = 2.0 * bins[:, heads.pairs] - 1
+        out = out.index_copy(1, heads.others, others)
+        return out.index_copy(1, heads.pairs, F.logsigmoid(signs * logits.pairs))
+
+    def entropy(self) -> torch.Tensor:
+        """Return differential entropies of u: 0 for the identity marginals, else below."""
+        heads, logits = self._network.heads, self._logits
+        others = -(self._log_shares.exp() * (self._log_shares - heads.other_start)).sum(dim=-1)
+        first, second = F.logsigmoid(-logits.pairs), F.logsigmoid(logits.pairs)
+        starts = heads.start[heads.pairs]
+        pairs = -first.exp() * (first - starts[:, 0]) - second.exp() * (second - starts[:, 1])
+        out = torch.empty(len(pairs), self._network.d, device=pairs.device)
+        out = out.index_copy(1, heads.others, others).index_copy(1, heads.pairs, pairs)
+        return out.reshape(-1)
+
+    def sample(self) -> torch.Tensor:
+        """Return actions, each given the features before it as they are, not as they are drawn."""
+        return self._cells().sample()
+
+    def mode(self) -> torch.Tensor:
+        """Return the middle of the densest bin of each."""
+        return self._cells().mode()
+
+    def actions_from_params(self, *args: Any, **kwargs: Any) -> torch.Tensor:
+        """SB3 asks for it; the policy makes the logits, so there is nothing to build them from."""
+        raise NotImplementedError("the autoregressive policy makes the logits itself")
+
+    def log_prob_from_params(self, *args: Any, **kwargs: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        """SB3 asks for it; the policy makes the logits, so there is nothing to build them from."""
+        raise NotImplementedError("the autoregressive policy makes the logits itself")
+
+    def _cells(self) -> CellDistribution:
+        network = self._network
+        padded = network.heads.padded(self._logits)
+        n = len(padded)
+        return CellDistribution(
+            padded.reshape(n * network.d, -1),
+            network.edges.repeat(n, 1),
+            network.heads.start.repeat(n, 1),
+            discrete=self.discrete,
+        )
