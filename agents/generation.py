@@ -15,6 +15,7 @@ import pandas as pd
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 
+from agents.constraint_screen import ConstraintScreen
 from agents.factory import make_model
 from agents.lockstep import draw_bins, draws_bins, speed_up
 from agents.policies.autoregressive import AutoregressivePolicy
@@ -89,6 +90,7 @@ def generate(
     seed: int = 0,
     fixed: Mapping[str, Any] | None = None,
     batch: int = BATCH,
+    enforce: bool = False,
 ) -> Iterator[pd.DataFrame]:
     """Yield synthetic rows in chunks, with the columns and dtypes of the training table.
 
@@ -102,9 +104,12 @@ def generate(
         fixed: values that columns are pinned to in every row. The other columns depend on them
             only where they come later in the order of emission; where not, a warning says so.
         batch: records played side by side; a chunk holds up to eight batches.
+        enforce: leave out records that break a constraint of the schema and draw others, so that
+            none of the rows breaks any. Without constraints every record is good.
 
     Raises:
-        ConfigError: for ``n`` below 1, or a folder without a trained model.
+        ConfigError: for ``n`` below 1, or a folder without a trained model; while rows are drawn,
+            when fewer than 1 % of several thousand records satisfy the constraints.
         RLSynError: for a fixed column that is not a feature, or a value it cannot take.
     """
     if n < 1:
@@ -114,11 +119,17 @@ def generate(
     core = make_core(generator.env_id, batch, encoder=generator.encoder, **generator.env_options)
     seeds = np.random.SeedSequence(seed).generate_state(batch, np.uint64)
     core.seed([int(s) for s in seeds])
-    return _chunks(generator, core, n, seed, dict(fixed or {}))
+    screen = ConstraintScreen(generator.encoder) if enforce else None
+    return _chunks(generator, core, n, seed, dict(fixed or {}), screen)
 
 
 def generate_table(
-    model: BaseAlgorithm, vec_env: RecordVecEnv, n: int, *, seed: int = 0
+    model: BaseAlgorithm,
+    vec_env: RecordVecEnv,
+    n: int,
+    *,
+    seed: int = 0,
+    enforce: bool = False,
 ) -> pd.DataFrame:
     """Return ``n`` synthetic rows from a model that was trained in this process.
 
@@ -127,19 +138,25 @@ def generate_table(
         vec_env: from :func:`agents.make_vec_env`; it is not stepped.
         n: number of rows, at least 1.
         seed: of noise and sampling.
+        enforce: no row breaks a constraint, see :func:`generate`.
 
     Raises:
-        ConfigError: for ``n`` below 1.
+        ConfigError: for ``n`` below 1, or when hardly any record satisfies the constraints.
     """
     core = vec_env.core
     env_id = next(env_id for env_id, mode in ENV_MODES.items() if mode == core.mode)
     options = {"bins": core.bins, "noise_dim": core.noise_dim}
     generator = Generator(model.policy, core.encoder, env_id, options)
-    return pd.concat(list(generate(generator, n, seed=seed)), ignore_index=True)
+    return pd.concat(list(generate(generator, n, seed=seed, enforce=enforce)), ignore_index=True)
 
 
 def _chunks(
-    generator: Generator, core: RecordCore, n: int, seed: int, fixed: dict[str, Any]
+    generator: Generator,
+    core: RecordCore,
+    n: int,
+    seed: int,
+    fixed: dict[str, Any],
+    screen: ConstraintScreen | None,
 ) -> Iterator[pd.DataFrame]:
     states = get_random_states()
     with isolated(states):
@@ -152,9 +169,13 @@ def _chunks(
             for _ in range(min(_BATCHES_PER_CHUNK, -(-left // core.n_envs))):
                 records, observations = _episodes(generator.policy, core, observations)
                 batches.append(records)
-        chunk = generator.encoder.decode(np.concatenate(batches)[:left])
-        left -= len(chunk)
-        yield chunk
+        records = np.concatenate(batches)
+        if screen is not None:
+            records = screen.good(records)
+        if len(records):
+            chunk = generator.encoder.decode(records[:left])
+            left -= len(chunk)
+            yield chunk
 
 
 def _generating(policy: BasePolicy) -> AbstractContextManager[None]:

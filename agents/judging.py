@@ -42,7 +42,7 @@ class JudgedTables:
 class SuiteOptions:
     """What :func:`rlsyn_env.metrics.evaluate` is asked for; the same names mean the same."""
 
-    suite: Literal["quick", "full"] = "quick"
+    suite: Literal["quick", "paper", "full"] = "quick"
     subgroups: tuple[str, ...] = ()
     quasi_identifiers: tuple[str, ...] = ()
     n_jobs: int = 1

@@ -81,9 +81,31 @@ class AdversarialReward(RewardTerm):
         return np.asarray(REWARD_FORMS[self.form](logits), dtype=np.float32)
 
 
+#: Weight of the term ``constraints``, which is there whenever the schema has constraints. A broken
+#: rule then costs about what a discriminator that is sure of a record takes (logit 2: 88 %).
+CONSTRAINT_WEIGHT = 2.0
+_CONSTRAINTS = "constraints"
+
+
+def _constraint_reward(adversary: Adversary) -> RewardTerm:
+    from rlsyn_env.constraint_reward import ConstraintReward
+
+    return ConstraintReward(adversary.encoder)
+
+
 RewardTermFactory: TypeAlias = Callable[[Adversary], RewardTerm]
 #: Terms that can be asked for by name, beside ``adversarial``, which is always there.
-REWARD_TERMS: dict[str, RewardTermFactory] = {}
+REWARD_TERMS: dict[str, RewardTermFactory] = {_CONSTRAINTS: _constraint_reward}
+
+
+def check_reward_weights(weights: Mapping[str, float]) -> None:
+    """Raise ConfigError for a term that is not registered, or a weight that is no finite number."""
+    for name, weight in weights.items():
+        if name not in REWARD_TERMS:
+            known = ", ".join(REWARD_TERMS)
+            raise ConfigError(f"unknown reward term '{name}'; known terms: {known}")
+        if not np.isfinite(weight):
+            raise ConfigError(f"the weight of the reward term '{name}' is {weight}, not a number")
 
 
 def register_reward_term(name: str, factory: RewardTermFactory) -> None:
@@ -106,27 +128,31 @@ def make_reward_terms(
     form: str = "logit",
     extra: Mapping[str, float] | Sequence[RewardTerm] = (),
 ) -> tuple[RewardTerm, ...]:
-    """The adversarial term and whatever else was asked for.
+    """The adversarial term, that of the schema's constraints, and whatever else was asked for.
 
     Args:
         adversary: of the adversarial term.
         form: of the adversarial term, one of :data:`REWARD_FORMS`.
-        extra: weights of registered terms by name, or terms.
+        extra: weights of registered terms by name, or terms. A weight of 0 leaves a term out;
+            ``constraints`` has :data:`CONSTRAINT_WEIGHT` when it is not mentioned and the schema
+            has constraints.
 
     Raises:
-        ConfigError: for an unknown form or term, or two terms of one name.
+        ConfigError: for an unknown form or term, two terms of one name, or constraints that the
+            schema does not have.
     """
     terms: list[RewardTerm] = [AdversarialReward(adversary, form)]
-    if isinstance(extra, Mapping):
-        for name, weight in extra.items():
-            if name not in REWARD_TERMS:
-                known = ", ".join(REWARD_TERMS) or "none is registered"
-                raise ConfigError(f"unknown reward term '{name}'; known terms: {known}")
+    weights = dict(extra) if isinstance(extra, Mapping) else {}
+    given = [] if isinstance(extra, Mapping) else list(extra)
+    check_reward_weights(weights)
+    if adversary.encoder.schema.constraints and _CONSTRAINTS not in {term.name for term in given}:
+        weights = {_CONSTRAINTS: CONSTRAINT_WEIGHT, **weights}
+    for name, weight in weights.items():
+        if weight:
             term = REWARD_TERMS[name](adversary)
             term.weight = float(weight)
             terms.append(term)
-    else:
-        terms.extend(extra)
+    terms.extend(given)
     names = [term.name for term in terms]
     if len(set(names)) < len(names):
         raise ConfigError(f"two reward terms share a name: {', '.join(names)}")

@@ -17,6 +17,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--fixed", nargs="+", action="extend", default=[], metavar="COLUMN=VALUE",
         help="values that every record shall have",
     )  # fmt: skip
+    add(
+        "--enforce-constraints", action="store_true",
+        help="write no record that breaks a constraint of the run's schema: such are drawn anew",
+    )  # fmt: skip
     add("--device", default="cpu", help="torch device (cpu)")
     add("--threads", type=int, default=1, metavar="N", help="torch threads (1)")
     add("--overwrite", action="store_true", help="replace --out when it exists")
@@ -30,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     import torch
     from rich.progress import Progress
 
-    from agents.cli.options import parse_fixed, progress_console, say
+    from agents.cli.options import NO_CONSTRAINTS, note, parse_fixed, progress_console, say
     from agents.generation import load_generator
     from agents.runs.outcome import write_synthetic
     from rlsyn_env.errors import ConfigError
@@ -47,6 +51,8 @@ def run(arguments: argparse.Namespace) -> int:
     torch.set_num_threads(arguments.threads)
     fixed = parse_fixed(arguments.fixed)
     generator = load_generator(arguments.run_folder, arguments.device)
+    if arguments.enforce_constraints and not generator.encoder.schema.constraints:
+        note(NO_CONSTRAINTS)
     started = time.monotonic()
     console = progress_console(arguments)
     with Progress(console=console, disable=console is None, transient=True) as bar:
@@ -57,6 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.n,
             seed=arguments.seed,
             fixed=fixed,
+            enforce=arguments.enforce_constraints,
             progress=lambda rows: bar.update(task, advance=rows),
         )
     speed = arguments.n / max(time.monotonic() - started, 1e-9)

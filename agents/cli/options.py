@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from rlsyn_env.metrics import Report
 
 
+NO_CONSTRAINTS = "the schema has no constraints: --enforce-constraints changes nothing"
+
+
 def split_names(values: list[str]) -> tuple[str, ...]:
     """Names of repeated, comma-separated options: ``["a,b", "c"]`` gives ``("a", "b", "c")``."""
     return tuple(name.strip() for value in values for name in value.split(",") if name.strip())
@@ -65,6 +68,30 @@ def note(message: str) -> None:
 def say(message: str) -> None:
     """Print a line to standard output at once, so that logs show it in time."""
     print(message, flush=True)
+
+
+def parse_reward_terms(pairs: list[str]) -> dict[str, float]:
+    """Read ``name=weight`` pairs.
+
+    Raises:
+        ConfigError: for a pair of another form, a term named twice or not registered, or a weight
+            that is no number.
+    """
+    from rlsyn_env.errors import ConfigError
+    from rlsyn_env.rewards import check_reward_weights
+
+    weights: dict[str, float] = {}
+    for pair in pairs:
+        name, _, text = pair.partition("=")
+        try:
+            weight = float(text)
+        except ValueError as error:
+            raise ConfigError(f"--reward-term takes name=weight, got '{pair}'") from error
+        if name in weights:
+            raise ConfigError(f"--reward-term names '{name}' twice")
+        weights[name] = weight
+    check_reward_weights(weights)
+    return weights
 
 
 def parse_fixed(pairs: list[str]) -> dict[str, Any]:

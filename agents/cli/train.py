@@ -61,6 +61,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--device", **absent, help="torch device (cpu)")
     add("--threads", **absent, type=int, metavar="N", help="torch threads (1)")
     add("--reward", **absent, help="logit (default), softplus, logsigmoid or sigmoid")
+    add(
+        "--reward-term", **absent, nargs="+", action="extend", metavar="NAME=WEIGHT",
+        help="weights of further terms; the schema's constraints have 2 (constraints=0: off)",
+    )  # fmt: skip
     add("--env", **absent, metavar="ID", help="environment id (the algorithm's own)")
     add(
         "--hyperparam", **absent, nargs="+", action="extend", metavar="KEY=VALUE",
@@ -78,6 +82,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="rows to write (as many as trained on)",
     )
+    add(
+        "--enforce-constraints", **absent, action="store_true",
+        help="write no row that breaks a constraint: such records are drawn anew",
+    )  # fmt: skip
     add(
         "--judge-every", **absent, type=int, metavar="RECORDS",
         help="judge on validation rows every so many records, into TensorBoard (off: it takes "
@@ -138,7 +146,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _given_options(arguments: argparse.Namespace) -> dict[str, Any]:
     """Options of the configuration that the user wrote."""
-    from agents.cli.options import split_names
+    from agents.cli.options import parse_reward_terms, split_names
     from agents.hyperparameters import parse_hyperparams
 
     given = {k: v for k, v in vars(arguments).items() if k not in _NOT_CONFIG}
@@ -151,6 +159,8 @@ def _given_options(arguments: argparse.Namespace) -> dict[str, Any]:
         given["drop"] = split_names(given["drop"])
     if "hyperparam" in given:
         given["hyperparams"] = parse_hyperparams(given.pop("hyperparam"))
+    if "reward_term" in given:
+        given["reward_terms"] = parse_reward_terms(given.pop("reward_term"))
     if "settings" in given:
         given["settings"] = parse_hyperparams(given["settings"])
     return given
@@ -187,7 +197,7 @@ def _new_run(
     given: dict[str, Any], folder: RunFolder | None, *, overwrite: bool
 ) -> tuple[Run, RunFolder]:
     """Check everything, then make the folder."""
-    from agents.cli.options import command_line, note, say
+    from agents.cli.options import NO_CONSTRAINTS, command_line, note, say
     from agents.runs.config import TrainConfig
     from agents.runs.run_data import load_run_data
     from agents.runs.run_folder import fresh_folder
@@ -204,6 +214,8 @@ def _new_run(
         say(str(data.report))
     for notice in data.schema.notices():
         note(notice)
+    if config.enforce_constraints and not data.schema.constraints:
+        note(NO_CONSTRAINTS)
     built = build_run(config, data)
     if folder is None:
         folder = fresh_folder(built.algorithm.name.lower(), data.name, config.seed)
@@ -217,12 +229,15 @@ def _summary(built: Run) -> str:
     from agents.runs.training import total_records
 
     rows = built.data.split
+    rules = built.encoder.schema.constraints
+    weight = next((t.weight for t in built.vec_env.core.reward_terms if t.name == "constraints"), 0)
     test = 0 if built.data.test_table is None else len(built.data.test_table)
     return (
         f"{built.algorithm.name} on {built.data.name}: {len(rows.train):,} training, "
         f"{len(rows.validation):,} validation and {test:,} test rows, "
         f"{built.encoder.n_features} features; {total_records(built):,} records in "
         f"{built.vec_env.num_envs} environments of {built.config.env}"
+        + (f"; {len(rules):,} constraints, weight {weight:g} in the reward" if rules else "")
     )
 
 
@@ -245,7 +260,13 @@ def _finish(built: Run, folder: RunFolder, console: Console | None) -> None:
     export_model(built, folder)
     synthetic = folder.synthetic_file(config.data)
     generator = load_generator(folder, config.device)
-    write_synthetic(generator, synthetic, config.n_synthetic or 1, seed=config.seed)
+    write_synthetic(
+        generator,
+        synthetic,
+        config.n_synthetic or 1,
+        seed=config.seed,
+        enforce=config.enforce_constraints,
+    )
     tables = judged_tables(built.data, read_table(synthetic))
     if tables is None:
         folder.metrics_file.unlink(missing_ok=True)

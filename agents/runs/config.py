@@ -44,11 +44,13 @@ class TrainConfig:
         device: torch device of the agent and the discriminator.
         threads: torch threads.
         reward: form of the adversarial reward.
+        reward_terms: weights of further terms by name; 0 turns one off.
         env: environment id; None: the one the algorithm is preset for.
         hyperparams: overrides of the algorithm's preset.
         settings: overrides of the preset's other sections, by section: ``adversary``,
             ``imitation``, ``averaging`` and ``selection`` (False turns one of these three off).
         n_synthetic: rows of ``synthetic.*``; None: as many as training rows.
+        enforce_constraints: no row of ``synthetic.*`` breaks a constraint.
         judge_every: records between two measurements of the judge on validation rows; None: none.
     """
 
@@ -75,10 +77,12 @@ class TrainConfig:
     device: str = "cpu"
     threads: int = 1
     reward: str = "logit"
+    reward_terms: dict[str, float] = field(default_factory=dict)
     env: str | None = None
     hyperparams: dict[str, Any] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     n_synthetic: int | None = None
+    enforce_constraints: bool = False
     judge_every: int | None = None
 
     def __post_init__(self) -> None:
@@ -133,6 +137,7 @@ CHANGEABLE = (
     "total_timesteps",
     "total_records",
     "judge_every",
+    "enforce_constraints",
 )
 
 

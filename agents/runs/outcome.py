@@ -40,6 +40,7 @@ def write_synthetic(
     *,
     seed: int,
     fixed: dict[str, object] | None = None,
+    enforce: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> None:
     """Generate ``n`` rows into a CSV or Parquet file, in constant memory and atomically.
@@ -50,13 +51,15 @@ def write_synthetic(
         n: rows.
         seed: the same seed gives the same file.
         fixed: values that columns are pinned to.
+        enforce: no row breaks a constraint, see :func:`agents.generation.generate`.
         progress: called with the number of rows of each chunk written.
 
     Raises:
-        RLSynError: for a suffix that is not known, or values that cannot be fixed.
+        RLSynError: for a suffix that is not known, values that cannot be fixed, or constraints
+            that hardly any record satisfies.
         OSError: when the file cannot be written; an older file of that name stays as it was.
     """
-    chunks = generate(generator, n, seed=seed, fixed=fixed)
+    chunks = generate(generator, n, seed=seed, fixed=fixed, enforce=enforce)
     with TableWriter(path, generator.encoder.schema) as writer:
         for chunk in chunks:
             writer.write(chunk)

@@ -122,7 +122,13 @@ def build_run(config: TrainConfig, data: RunData, encoder: RecordEncoder | None 
         seed=config.seed,
         device=config.device,
     )
-    core = make_core(config.env, config.n_envs, adversary=adversary, reward=config.reward)
+    core = make_core(
+        config.env,
+        config.n_envs,
+        adversary=adversary,
+        reward=config.reward,
+        reward_terms=config.reward_terms,
+    )
     vec_env = RecordedVecEnv(core, EpisodeRecorder())
     model = make_model(
         algorithm,

@@ -6,19 +6,19 @@ figures to watch during training.
 
 from rlsyn_env.metrics.column_shapes import column_shape_table, column_shapes
 from rlsyn_env.metrics.evaluation import evaluate
-from rlsyn_env.metrics.full_suite import Rule, compared_dimension_wise_distances, phecode_rules
+from rlsyn_env.metrics.full_suite import compared_dimension_wise_distances
 from rlsyn_env.metrics.pair_trends import pair_trend_table, pair_trends
 from rlsyn_env.metrics.report import Metric, Report
+from rlsyn_env.tables.phecode_constraints import phecode_constraints
 
 __all__ = [
     "Metric",
     "Report",
-    "Rule",
     "column_shape_table",
     "column_shapes",
     "compared_dimension_wise_distances",
     "evaluate",
     "pair_trend_table",
     "pair_trends",
-    "phecode_rules",
+    "phecode_constraints",
 ]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from rlsyn_env.metrics.preparation import Feature, FeatureTable
+
+MAX_BLOCK_CELLS = 50_000_000
 
 
 @dataclass(frozen=True)
@@ -98,11 +100,23 @@ class DesignMatrix:
 
     def transform(self, table: FeatureTable, *, without: str | None = None) -> np.ndarray:
         """Return the float64 matrix ``(n, k)`` of ``table``, leaving out feature ``without``."""
-        parts = [
-            (block.raw(table.columns[block.feature.name]) - mean) / scale
-            for block, mean, scale in zip(self._blocks, self._means, self._scales, strict=True)
-            if block.feature.name != without
+        kept = [
+            entry
+            for entry in zip(self._blocks, self._means, self._scales, strict=True)
+            if entry[0].feature.name != without
         ]
-        if not parts:
-            return np.zeros((table.n_rows, 0))
-        return np.ascontiguousarray(np.hstack(parts))
+        matrix = np.empty((table.n_rows, sum(len(mean) for _, mean, _ in kept)))
+        start = 0
+        for block, mean, scale in kept:
+            part = matrix[:, start : start + len(mean)]
+            np.divide(block.raw(table.columns[block.feature.name]) - mean, scale, out=part)
+            start += len(mean)
+        return matrix
+
+    def transform_blocks(self, table: FeatureTable) -> Iterator[np.ndarray]:
+        """Yield :meth:`transform` of consecutive rows, each of at most 400 MB: one if it fits."""
+        n_columns = sum(len(mean) for mean in self._means)
+        size = max(1, MAX_BLOCK_CELLS // max(n_columns, 1))
+        for start in range(0, table.n_rows, size):
+            rows = np.arange(start, min(start + size, table.n_rows))
+            yield self.transform(table.take(rows))

@@ -28,12 +28,13 @@ import pandas as pd
 
 from rlsyn_env.errors import ConfigError, TableError
 from rlsyn_env.metrics.full_suite.context import Context
-from rlsyn_env.metrics.full_suite.rules import Rule
+from rlsyn_env.metrics.full_suite.paper import judge_paper
 from rlsyn_env.metrics.full_suite.suite import judge_full
+from rlsyn_env.metrics.judge_constraints import judge_constraints
 from rlsyn_env.metrics.judge_fidelity import judge_fidelity
 from rlsyn_env.metrics.judge_privacy import judge_privacy
 from rlsyn_env.metrics.judge_utility import judge_utility
-from rlsyn_env.metrics.report import Metric, Report, by_family
+from rlsyn_env.metrics.report import Report, by_family
 from rlsyn_env.metrics.rows import judged_rows
 from rlsyn_env.tables.inference import infer_schema
 from rlsyn_env.tables.schema import TableSchema, nearest
@@ -42,9 +43,9 @@ from rlsyn_env.tables.splits import is_class_target
 Progress = Callable[[str, float], None]
 """Called with what comes next and the share that is done, in [0, 1]."""
 
-SUITES = ("quick", "full")
-QUICK_SHARE = 0.15
-"""Share of the full suite's time that the quick figures take, for the progress."""
+SUITES = ("quick", "paper", "full")
+QUICK_SHARES = {"quick": 1.0, "paper": 0.4, "full": 0.15}
+"""Share of a suite's time that the quick figures take, for the progress."""
 
 
 def evaluate(
@@ -58,10 +59,10 @@ def evaluate(
     seed: int = 0,
     n_bootstrap: int = 200,
     n_jobs: int = 1,
-    suite: Literal["quick", "full"] = "quick",
+    suite: Literal["quick", "paper", "full"] = "quick",
     subgroups: Sequence[str] = (),
     quasi_identifiers: Sequence[str] = (),
-    rules: Sequence[Rule] = (),
+    constraints: Sequence[str] | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Judge a synthetic table on rows its generator never saw.
@@ -80,24 +81,28 @@ def evaluate(
         seed: seed of subsamples, folds, forests and resamples, 0 or more.
         n_bootstrap: resamples per interval, at least 2.
         n_jobs: threads for forests.
-        suite: "quick" (seconds) or "full" (minutes), which adds the figures of
-            :mod:`rlsyn_env.metrics.full_suite`. The next three only matter to the latter.
+        suite: "quick" (seconds); "paper" (minutes), which adds the published evaluation of RLSyn
+            (:mod:`rlsyn_env.metrics.full_suite.paper`) and is meant for wide tables too; or "full"
+            (minutes), which adds the figures of :mod:`rlsyn_env.metrics.full_suite`. The next two
+            only matter to the last.
         subgroups: columns (sex, age) whose levels or bands utility is also scored on.
         quasi_identifiers: columns that others may know of a person (age, sex, region).
-        rules: what no record should break, see :func:`phecode_rules`.
+        constraints: what every record should satisfy, see
+            :class:`rlsyn_env.tables.constraints.Constraints`; the schema's by default.
         progress: called before each step with its name and the share that is done.
 
     Raises:
         TableError: a table lacks a column, has fewer than 10 rows, holds text or an infinite value
             in a numeric column, or the target cannot be predicted.
         ConfigError: the suite is unknown, or a declared column is not compared.
+        SchemaError: a constraint cannot be evaluated.
         ValueError: ``seed`` or ``n_bootstrap`` is out of range.
     """
     if seed < 0 or n_bootstrap < 2:
         raise ValueError(f"seed must be >= 0 and n_bootstrap >= 2, not {seed} and {n_bootstrap}")
     if suite not in SUITES:
         raise ConfigError(f"no suite {suite!r}; suites are {', '.join(SUITES)}")
-    report_progress = _progress(progress, QUICK_SHARE if suite == "full" else 1.0)
+    report_progress = _progress(progress, QUICK_SHARES[suite])
     report_progress("preparing tables", 0.0)
     if schema is None:
         schema = infer_schema(train, target=target, group=group)
@@ -113,10 +118,15 @@ def evaluate(
     for role, names in (("subgroup", subgroups), ("quasi-identifier", quasi_identifiers)):
         _check_declared(role, names, [feature.name for feature in rows.features])
 
-    metrics: dict[str, Metric] = {}
+    constraints = schema.constraints if constraints is None else tuple(constraints)
+    metrics, constraint_details, constraint_notices = judge_constraints(
+        train, test, synthetic, schema, constraints, seed=seed
+    )
+    notices += constraint_notices
     report_progress("fidelity", 0.02)
     fidelity, details = judge_fidelity(rows, n_bootstrap=n_bootstrap, n_jobs=n_jobs)
-    metrics |= fidelity
+    metrics = fidelity | metrics
+    details |= constraint_details
     report_progress("utility", 0.6)
     classes = target is not None and is_class_target(train[target])
     if target is None:
@@ -129,7 +139,7 @@ def evaluate(
         notices += utility_notices
     report_progress("privacy", 0.95)
     metrics |= judge_privacy(rows, n_bootstrap=n_bootstrap)
-    if suite == "full":
+    if suite != "quick":
         context = Context(
             rows,
             schema,
@@ -139,10 +149,11 @@ def evaluate(
             n_jobs,
             tuple(subgroups),
             tuple(quasi_identifiers),
-            tuple(rules),
         )
-        more, more_details, more_notices = judge_full(
-            context, _progress(progress, 1.0 - QUICK_SHARE, QUICK_SHARE)
+        judge_more = judge_full if suite == "full" else judge_paper
+        share = QUICK_SHARES[suite]
+        more, more_details, more_notices = judge_more(
+            context, _progress(progress, 1.0 - share, share)
         )
         metrics |= more
         details |= more_details
@@ -159,7 +170,7 @@ def evaluate(
         "features": [feature.name for feature in rows.features],
         "subgroups": list(subgroups),
         "quasi_identifiers": list(quasi_identifiers),
-        "rules": [rule.name for rule in rules],
+        "constraints": list(constraints),
     }
     counts = {"train": len(train), "test": len(test), "synthetic": len(synthetic)}
     return Report(by_family(metrics), counts, tuple(notices), settings, details)

@@ -39,7 +39,7 @@ def _membership(rows: JudgedRows, n_bootstrap: int) -> tuple[Metric, Metric]:
     synthetic = rows.cut(rows.synthetic, MAX_ATTACKED_ROWS, "attacked")
     design = DesignMatrix(rows.features, members, (rows.train, others, synthetic))
     inside, outside = design.transform(members), design.transform(others)
-    attack = membership_inference(inside, outside, design.transform(synthetic))
+    attack = membership_inference(inside, outside, design.transform_blocks(synthetic))
     copy = membership_inference(inside, outside, inside)
     rng = stream(rows.seed, "membership marginals")
     several = synthetic.n_rows <= MAX_ROWS_FOR_SEVERAL_DRAWS
@@ -47,7 +47,7 @@ def _membership(rows: JudgedRows, n_bootstrap: int) -> tuple[Metric, Metric]:
         membership_inference(
             inside,
             outside,
-            design.transform(independent_marginals(rows.train, synthetic.n_rows, rng)),
+            design.transform_blocks(independent_marginals(rows.train, synthetic.n_rows, rng)),
         )
         for _ in range(N_INDEPENDENT_DRAWS if several else 1)
     ]

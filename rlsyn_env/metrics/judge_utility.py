@@ -41,15 +41,6 @@ def _metrics(
         "ridge regression and random forest" if is_r2 else ("logistic regression and random forest")
     )
     s2r, r2r, floor = _value(synthetic), _value(train), _value(independent)
-    ratios = {
-        name: float(utility_ratio(np.array([v]), np.array([r2r]), is_r2=is_r2)[0])
-        for name, v in (("value", s2r), ("real", r2r), ("independent", floor))
-    }
-    ratio_low = ratio_high = None
-    if synthetic is not None and train is not None:
-        ratio_low, ratio_high = percentile_interval(
-            utility_ratio(synthetic.score(counts), train.score(counts), is_r2=is_r2)
-        )
     s2r_low, s2r_high = _interval(synthetic, counts)
     r2r_low, r2r_high = _interval(train, counts)
     return {
@@ -82,29 +73,51 @@ def _metrics(
             note="" if train is None else train.note,
             extra=_by_model(train),
         ),
-        "s2r_over_r2r": Metric(
-            family="utility",
-            value=ratios["value"],
-            low=ratio_low,
-            high=ratio_high,
-            ideal=1.0,
-            direction="higher",
-            reference={
-                "real": ratios["real"],
-                "independent": ratios["independent"],
-                "copy": ratios["real"],
-            },
-            description=(
-                "Share of the real rows' predictive value that the synthetic rows keep (S2R / "
-                "R2R)" + ("; a negative S2R counts as 0." if is_r2 else ".")
-            ),
-            note=(
-                "R2R is too low for a ratio to mean anything"
-                if is_r2 and train is not None and not np.isfinite(ratios["value"])
-                else ""
-            ),
-        ),
+        "s2r_over_r2r": ratio_metric(synthetic, train, independent, counts, is_r2=is_r2),
     }
+
+
+def ratio_metric(
+    synthetic: UtilityScores | None,
+    train: UtilityScores | None,
+    independent: UtilityScores | None,
+    counts: np.ndarray,
+    *,
+    is_r2: bool,
+) -> Metric:
+    """Return S2R / R2R from the scores of models of each table, ``counts (B, n)`` resamples."""
+    r2r = _value(train)
+    ratios = {
+        name: float(utility_ratio(np.array([_value(s)]), np.array([r2r]), is_r2=is_r2)[0])
+        for name, s in (("value", synthetic), ("real", train), ("independent", independent))
+    }
+    low = high = None
+    if synthetic is not None and train is not None:
+        low, high = percentile_interval(
+            utility_ratio(synthetic.score(counts), train.score(counts), is_r2=is_r2)
+        )
+    return Metric(
+        family="utility",
+        value=ratios["value"],
+        low=low,
+        high=high,
+        ideal=1.0,
+        direction="higher",
+        reference={
+            "real": ratios["real"],
+            "independent": ratios["independent"],
+            "copy": ratios["real"],
+        },
+        description=(
+            "Share of the real rows' predictive value that the synthetic rows keep (S2R / R2R)"
+            + ("; a negative S2R counts as 0." if is_r2 else ".")
+        ),
+        note=(
+            "R2R is too low for a ratio to mean anything"
+            if is_r2 and train is not None and not np.isfinite(ratios["value"])
+            else ""
+        ),
+    )
 
 
 def _value(scores: UtilityScores | None) -> float:

@@ -152,7 +152,7 @@ def binned_cells(
     """
     values = table.columns[feature.name]
     if not feature.numeric:
-        return values + 1, feature.n_codes + 1
+        return values.astype(np.int64) + 1, feature.n_codes + 1
     reference = real.columns[feature.name]
     present = reference[~np.isnan(reference)]
     inner = np.empty(0)

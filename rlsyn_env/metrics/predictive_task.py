@@ -85,11 +85,17 @@ class PredictiveTask:
 
 
 def predictive_task(
-    rows: JudgedRows, target: str, *, classes: bool, n_bootstrap: int
+    rows: JudgedRows,
+    target: str,
+    *,
+    classes: bool,
+    n_bootstrap: int,
+    max_rows: int = MAX_FOREST_ROWS,
 ) -> tuple[PredictiveTask | None, list[str]]:
     """Set the task up; None when the target does not vary among the test rows. Also notices.
 
     With ``classes`` the target is predicted as classes even where it is a column of (few) numbers.
+    Models are trained on at most ``max_rows`` rows.
     """
     test = rows.cut(rows.test, MAX_FIDELITY_ROWS, "fidelity test")
     known = ~missing_targets(test.columns[target])
@@ -101,10 +107,10 @@ def predictive_task(
         notices.append("the target does not vary among the test rows: no utility can be measured")
         return None, notices
 
-    size = min(rows.fidelity_size, MAX_FOREST_ROWS)
+    size = min(rows.train.n_rows, rows.synthetic.n_rows, max_rows)
     tables = {
         "synthetic": rows.cut(rows.synthetic, size, "fidelity synthetic"),
-        "train": rows.cut(rows.train, MAX_FOREST_ROWS, "utility train"),
+        "train": rows.cut(rows.train, max_rows, "utility train"),
         "independent": rows.cut(rows.independent, size, "fidelity independent"),
         "test": test,
     }
@@ -140,7 +146,7 @@ def _class_codes(targets: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     rounded = {}
     for name, values in targets.items():
         if values.dtype.kind != "f":
-            return dict(targets)
+            return {key: codes.astype(np.int64) for key, codes in targets.items()}
         rounded[name] = np.round(values)
     together = np.concatenate(list(rounded.values()))
     classes = np.unique(together[~np.isnan(together)])

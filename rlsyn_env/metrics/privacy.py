@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import numpy as np
 from sklearn.metrics import pairwise_distances_argmin_min, roc_curve
 
 from rlsyn_env.metrics.bootstrap import weighted_auc
 from rlsyn_env.metrics.preparation import Feature, FeatureTable
+
+_ROWS_AT_A_TIME = 5_000
 
 
 @dataclass(frozen=True)
@@ -58,18 +61,21 @@ def nearest_rows(rows: np.ndarray, references: np.ndarray) -> tuple[np.ndarray, 
 
 
 def membership_inference(
-    members: np.ndarray, non_members: np.ndarray, synthetic: np.ndarray
+    members: np.ndarray, non_members: np.ndarray, synthetic: np.ndarray | Iterable[np.ndarray]
 ) -> MembershipAttack:
     """Distance-based membership inference: rows near a synthetic row are called members.
 
     Args:
         members: ``(n, k)`` rows the generator was trained on, standardised.
         non_members: ``(m, k)`` rows it never saw.
-        synthetic: ``(s, k)`` what it released.
+        synthetic: ``(s, k)`` what it released, or parts of it one after the other.
     """
-    scores = -np.concatenate(
-        [nearest_distances(members, synthetic), nearest_distances(non_members, synthetic)]
-    )
+    blocks = (synthetic,) if isinstance(synthetic, np.ndarray) else synthetic
+    nearest = [
+        np.concatenate([nearest_distances(members, block), nearest_distances(non_members, block)])
+        for block in blocks
+    ]
+    scores = -np.min(nearest, axis=0)
     is_member = np.arange(len(scores)) < len(members)
     auc = float(weighted_auc(scores, is_member, np.ones((1, len(scores))))[0])
     return MembershipAttack(auc, scores, is_member)
@@ -80,13 +86,15 @@ def is_copy(rows: FeatureTable, originals: FeatureTable, features: Sequence[Feat
 
     Returns bool ``(n,)``.
     """
-    known = set(_row_bytes(originals, features))
-    return np.array([row in known for row in _row_bytes(rows, features)], dtype=bool)
+    known = set(_row_digests(originals, features))
+    return np.array([row in known for row in _row_digests(rows, features)], dtype=bool)
 
 
-def _row_bytes(table: FeatureTable, features: Sequence[Feature]) -> list[bytes]:
-    values = np.column_stack([table.columns[f.name].astype(np.float64) for f in features])
-    values[np.isnan(values)] = np.nan  # one bit pattern for every NaN
-    values = np.ascontiguousarray(values)
-    rows: list[bytes] = values.view(np.dtype((np.void, values.shape[1] * 8)))[:, 0].tolist()
-    return rows
+def _row_digests(table: FeatureTable, features: Sequence[Feature]) -> Iterator[bytes]:
+    """Yield 16 bytes for every row: wide rows are not kept, and 128 bits do not collide."""
+    for start in range(0, table.n_rows, _ROWS_AT_A_TIME):
+        part = slice(start, start + _ROWS_AT_A_TIME)
+        values = np.column_stack([table.columns[f.name][part].astype(np.float64) for f in features])
+        values[np.isnan(values)] = np.nan  # one bit pattern for every NaN
+        for row in np.ascontiguousarray(values):
+            yield blake2b(row.data, digest_size=16).digest()

@@ -125,6 +125,15 @@ class RecordEncoder:
         are computed, constant and all-missing ones put back; identifiers, the group and dropped
         columns are absent.
         """
+        return pd.DataFrame(self.decode_columns(records, self.schema.output_names))
+
+    def decode_columns(self, records: np.ndarray, names: Sequence[str]) -> dict[str, pd.Series]:
+        """Return some columns (n,) of the table of records (n, d), at the cost of those alone.
+
+        Args:
+            records: in [0, 1].
+            names: among the schema's ``output_names``.
+        """
         records = np.asarray(records, dtype=np.float32)
         if records.ndim != 2 or records.shape[1] != self.n_features:
             raise EncodingError(
@@ -133,18 +142,23 @@ class RecordEncoder:
         if np.isnan(records).any():
             raise EncodingError("records contain NaN, expected numbers in [0, 1]")
         by_name = {feature.name: index for index, feature in enumerate(self.features)}
-        computed = {formula.name for formula in self._formulas}
+        needed = dict.fromkeys(names)
+        for formula in reversed(self._formulas):  # each after those that need it
+            if formula.name in needed:
+                needed |= dict.fromkeys(formula.sources)
+        computed = [formula for formula in self._formulas if formula.name in needed]
+        computed_names = {formula.name for formula in computed}
         columns: dict[str, pd.Series] = {}
-        for name in self.schema.output_names:
+        for name in needed:
             if name in by_name:
                 index = by_name[name]
                 column = np.clip(np.ascontiguousarray(records[:, index]), 0.0, 1.0)
                 columns[name] = self.features[index].decode(column)
-            elif name not in computed:
+            elif name not in computed_names:
                 columns[name] = self._fixed_column(name, len(records))
-        for formula in self._formulas:
+        for formula in computed:
             columns[formula.name] = evaluate(formula, columns, self.schema)
-        return pd.DataFrame({name: columns[name] for name in self.schema.output_names})
+        return {name: columns[name] for name in names}
 
     def _fixed_column(self, name: str, n: int) -> pd.Series:
         """Return a constant or all-missing column (n,)."""

@@ -20,6 +20,7 @@ from rlsyn_env.tables.column_values import (
     is_whole,
     native,
 )
+from rlsyn_env.tables.constraints import check_constraints, prune_constraints
 from rlsyn_env.tables.derived.checks import check_formulas
 from rlsyn_env.tables.derived.detection import derive_columns
 from rlsyn_env.tables.identifiers import is_identifier
@@ -182,6 +183,8 @@ def complete_schema(schema: TableSchema, table: pd.DataFrame) -> TableSchema:
     columns = tuple(describe(table[column.name], column) for column in schema.columns)
     complete = dataclasses.replace(schema, columns=columns)
     check_formulas(complete, "the schema")
+    complete = prune_constraints(complete)
+    check_constraints(complete, "the schema")
     return complete
 
 

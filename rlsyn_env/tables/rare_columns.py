@@ -6,6 +6,7 @@ import dataclasses
 
 import pandas as pd
 
+from rlsyn_env.tables.constraints import prune_constraints
 from rlsyn_env.tables.schema import ColumnKind, TableSchema
 
 _FLAG_KINDS = (ColumnKind.BINARY, ColumnKind.BOOLEAN)
@@ -41,14 +42,16 @@ def rare_columns(
 def drop_rare(schema: TableSchema, train: pd.DataFrame) -> TableSchema:
     """Return ``schema`` without the columns that its ``min_prevalence`` rules out in ``train``.
 
-    They are listed under ``dropped``. To look at other rows for this would tell the generator
-    which rare codes the test rows have.
+    They are listed under ``dropped``, and constraints that name them are gone. To look at other
+    rows for this would tell the generator which rare codes the test rows have.
     """
     if not schema.min_prevalence:
         return schema
     rare = frozenset(rare_columns(train, schema, schema.min_prevalence))
-    return dataclasses.replace(
-        schema,
-        columns=tuple(column for column in schema.columns if column.name not in rare),
-        dropped=schema.dropped + tuple(c.name for c in schema.columns if c.name in rare),
+    return prune_constraints(
+        dataclasses.replace(
+            schema,
+            columns=tuple(column for column in schema.columns if column.name not in rare),
+            dropped=schema.dropped + tuple(c.name for c in schema.columns if c.name in rare),
+        )
     )

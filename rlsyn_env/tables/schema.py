@@ -83,6 +83,8 @@ class TableSchema:
         min_prevalence: 0/1 columns whose share of 1 among the training rows is below this are
             dropped once the training rows are known
             (:func:`rlsyn_env.tables.rare_columns.drop_rare`); 0 drops none.
+        constraints: what every record must satisfy: boolean expressions over the columns that are
+            given back (:mod:`rlsyn_env.tables.constraints`).
     """
 
     columns: tuple[ColumnSchema, ...]
@@ -90,6 +92,7 @@ class TableSchema:
     group: str | None = None
     dropped: tuple[str, ...] = ()
     min_prevalence: float = 0.0
+    constraints: tuple[str, ...] = ()
 
     def column(self, name: str) -> ColumnSchema:
         """Return the column called ``name``; SchemaError with the nearest names otherwise."""

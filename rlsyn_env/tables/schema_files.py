@@ -12,6 +12,7 @@ import yaml
 
 from rlsyn_env.errors import SchemaError
 from rlsyn_env.tables.column_values import TEXT_DTYPE, seconds_to_datetime
+from rlsyn_env.tables.constraints import check_constraints, prune_constraints
 from rlsyn_env.tables.derived.checks import check_formulas
 from rlsyn_env.tables.derived.grammar import parse_formula
 from rlsyn_env.tables.schema import ColumnKind, ColumnSchema, TableSchema, nearest
@@ -25,6 +26,8 @@ _HEADER = """\
 #       seconds, and results are rounded to the column's decimals.
 # A column that is listed under drop, or a group, is left out. min_prevalence: 0/1 columns that are
 # rarer among the training rows are left out too.
+# constraints: what every record must satisfy, such as DIASTOLIC < SYSTOLIC, age in [1, 2] or
+#       not (sex == "M" and pregnant == 1); names that are no identifiers stand in backticks.
 """
 _FIELDS = (
     "kind",
@@ -38,7 +41,7 @@ _FIELDS = (
     "ordered",
     "derived",
 )
-_TOP = ("target", "group", "drop", "min_prevalence", "columns")
+_TOP = ("target", "group", "drop", "min_prevalence", "columns", "constraints")
 
 
 def default_dtype(kind: ColumnKind, levels: tuple[Any, ...]) -> str:
@@ -59,9 +62,12 @@ def default_dtype(kind: ColumnKind, levels: tuple[Any, ...]) -> str:
 def to_yaml(schema: TableSchema) -> str:
     """Return the schema as YAML with what is worth reading."""
     data = schema_to_dict(schema, complete=False)
+    constraints = {key: data.pop(key) for key in ("constraints",) if key in data}
     body = yaml.safe_dump(
         data, sort_keys=False, default_flow_style=None, allow_unicode=True, width=100
     )
+    if constraints:  # one a line
+        body += yaml.safe_dump(constraints, default_flow_style=False, allow_unicode=True, width=1e6)
     return _HEADER + str(body)
 
 
@@ -98,6 +104,8 @@ def schema_to_dict(schema: TableSchema, *, complete: bool) -> dict[str, Any]:
     data["columns"] = {
         column.name: _column_to_dict(column, complete=complete) for column in schema.columns
     }
+    if schema.constraints:
+        data["constraints"] = list(schema.constraints)
     return data
 
 
@@ -153,12 +161,19 @@ def schema_from_dict(data: Any, source: str) -> TableSchema:
     rare = data.get("min_prevalence") or 0.0
     if not _is_number(rare) or not 0 <= rare < 1:
         raise SchemaError(f"{source}: min_prevalence is {rare!r}, expected a share in [0, 1)")
+    constraints = data.get("constraints") or []
+    if not isinstance(constraints, list) or not all(isinstance(c, str) for c in constraints):
+        raise SchemaError(
+            f"{source}: 'constraints' must be a list of expressions such as DIASTOLIC < SYSTOLIC; "
+            "put those that YAML reads as something else in quotes"
+        )
     schema = TableSchema(
         columns,
         target=_name(data, "target"),
         group=_name(data, "group"),
         dropped=tuple(dropped),
         min_prevalence=float(rare),
+        constraints=tuple(constraints),
     )
     for role in ("target", "group"):
         name = getattr(schema, role)
@@ -167,6 +182,8 @@ def schema_from_dict(data: Any, source: str) -> TableSchema:
                 f"{source}: {role} {name!r} is not among its columns{nearest(name, schema.names)}"
             )
     check_formulas(schema, source)
+    schema = prune_constraints(schema, source)
+    check_constraints(schema, source)
     return schema
 
 

@@ -10,7 +10,9 @@ from pathlib import Path
 import pandas as pd
 
 from rlsyn_env.errors import ConfigError
+from rlsyn_env.tables.constraints import check_constraints, prune_constraints
 from rlsyn_env.tables.datasets import Dataset
+from rlsyn_env.tables.datasets.dataset import Cohort
 from rlsyn_env.tables.derived.detection import derive_columns
 from rlsyn_env.tables.inference import complete_schema, infer_schema, load_schema
 from rlsyn_env.tables.rare_columns import drop_rare
@@ -61,10 +63,12 @@ def prepare_schema(
             is_sdv = Path(schema).suffix.lower() == ".json"
             given = _without_bounds(complete, set()) if is_sdv else TableSchema.load(schema)
         stated = {column.name for column in given.columns if column.bounds is not None}
-        prepared = dataclasses.replace(
-            _without_bounds(complete, stated),
-            target=target or complete.target or dataset.target,
-            group=group or complete.group or dataset.group,
+        prepared = prune_constraints(
+            dataclasses.replace(
+                _without_bounds(complete, stated),
+                target=target or complete.target or dataset.target,
+                group=group or complete.group or dataset.group,
+            )
         )
     check_trainable(table, prepared, source)
     return prepared
@@ -101,16 +105,23 @@ def infer_dataset_schema(
 ) -> TableSchema:
     """Return the schema of a dataset, without bounds: they are for the training rows to tell.
 
-    Target, group and ``min_prevalence`` are the dataset's own where they are not given. ``derive``
-    also finds the columns that the others determine, on all rows.
+    Target, group and ``min_prevalence`` are the dataset's own where they are not given, and so are
+    the constraints of a cohort whose columns remain. ``derive`` also finds the columns that the
+    others determine, on all rows.
     """
     group = group or dataset.group
     drop = [name for name in drop if name != group]  # a group is no feature anyway
     target = target or (dataset.target if dataset.target not in drop else None)
     inferred = infer_schema(dataset.table, target=target, group=group, drop=drop, derive=derive)
-    return dataclasses.replace(
-        _without_bounds(inferred, stated=set()), min_prevalence=dataset.min_prevalence
+    schema = prune_constraints(
+        dataclasses.replace(
+            _without_bounds(inferred, stated=set()),
+            min_prevalence=dataset.min_prevalence,
+            constraints=dataset.constraints if isinstance(dataset, Cohort) else (),
+        )
     )
+    check_constraints(schema, f"the cohort {dataset.name}")
+    return schema
 
 
 def _without_bounds(schema: TableSchema, stated: set[str]) -> TableSchema:

@@ -113,6 +113,31 @@ def test_the_full_suite_of_a_run(csv_run, cli, work, small_forests, monkeypatch)
     assert before["settings"]["suite"] == "quick"
 
 
+def test_the_paper_suite_of_tables(cli, work, mixed_table, small_forests) -> None:
+    table = mixed_table.drop(columns="patient_id")
+    for name, rows in (
+        ("train", slice(0, 110)),
+        ("test", slice(110, 200)),
+        ("syn", slice(60, 170)),
+    ):
+        table.iloc[rows].to_csv(work / f"{name}.csv", index=False)
+    code, out, err = cli(
+        "evaluate", "--train", "train.csv", "--test", "test.csv", "--synthetic", "syn.csv",
+        "--target", "died", "--suite", "paper", "--out", "judged",
+    )  # fmt: skip
+    assert code == 0, err
+    report = json.loads((work / "judged/metrics.json").read_text())
+    assert report["settings"]["suite"] == "paper"
+    named = {"apd", "dwd", "cwc", "cluster_nmi", "s2r_svm", "r2s_svm", "attribute_inference"}
+    assert named <= set(report["metrics"])
+    assert all(report["metrics"][name]["value"] is not None for name in named)
+    assert "s2r_over_r2r_svm" in out
+    assert "judged as the paper judges AI-READI" in err
+    page = (work / "judged/report.html").read_text(encoding="utf-8")
+    assert_opens_offline(page)
+    assert "s2r_over_r2r_svm" in page
+
+
 @pytest.mark.slow
 def test_no_html_leaves_no_older_page_beside_new_figures(csv_run, cli, work, small_forests) -> None:
     assert (csv_run / "report.html").exists()
@@ -156,6 +181,7 @@ def test_what_cannot_be_judged_is_refused_in_one_line(
     assert_refused(judge(*full, "--subgroups", "sexx"), "subgroup 'sexx'", "did you mean 'sex'")
     assert_refused(judge(*full, "--quasi-identifiers", "age,zip"), "quasi-identifier 'zip'")
     assert_refused(judge("--subgroups", "sex"), "--suite full")
+    assert_refused(judge("--suite", "paper", "--subgroups", "sex"), "--suite full")
     assert_refused(judge("--n-jobs", "0"), "--n-jobs")
     assert_refused(judge("--seed", "-1"), "--seed")
     assert_refused(judge("--out", files / "train.csv"), "--out", "is a file")

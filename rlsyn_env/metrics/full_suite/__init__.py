@@ -1,6 +1,5 @@
 """The full suite: every further figure of the judge, one file per concept."""
 
-from rlsyn_env.metrics.full_suite.rules import Rule, phecode_rules
 from rlsyn_env.metrics.full_suite.wasserstein import compared_dimension_wise_distances
 
-__all__ = ["Rule", "compared_dimension_wise_distances", "phecode_rules"]
+__all__ = ["compared_dimension_wise_distances"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -47,6 +47,10 @@ class AttackRows:
     def release(self, name: str) -> np.ndarray:
         """Matrix ``(s, k)`` of a released table."""
         return self.design.transform(self.released[name])
+
+    def release_blocks(self, name: str) -> Iterator[np.ndarray]:
+        """Yield the rows of :meth:`release` in parts that fit into memory."""
+        return self.design.transform_blocks(self.released[name])
 
     @property
     def is_member(self) -> np.ndarray:

@@ -22,6 +22,10 @@ from rlsyn_env.metrics.report import Metric
 TOLERANCE = 0.1
 MAX_SECRETS = 40
 MAX_VICTIMS = 1_000
+# A distance costs as much as there are columns: wide tables are attacked on fewer.
+WIDE = 100
+MAX_SECRETS_WIDE = 12
+MAX_VICTIMS_WIDE = 500
 MAX_SYNTHETIC = 10_000
 
 
@@ -63,14 +67,19 @@ def judge_attribute_inference(context: Context, attacked: AttackRows) -> Finding
     if len(secrets) < 2:
         return Findings({}, notices=("attribute inference needs two columns: left out",))
     notices = []
-    if len(secrets) > MAX_SECRETS:
-        chosen = context.stream("secrets").choice(len(secrets), MAX_SECRETS, replace=False)
+    wide = len(secrets) > WIDE
+    max_secrets = MAX_SECRETS_WIDE if wide else MAX_SECRETS
+    if len(secrets) > max_secrets:
+        chosen = context.stream("secrets").choice(len(secrets), max_secrets, replace=False)
         kept = {secrets[k].name for k in chosen.tolist()} | {context.target}
         secrets = tuple(f for f in secrets if f.name in kept)
         notices.append(f"attribute inference guesses {len(secrets)} columns chosen at random")
     cut = context.rows.cut
-    members = cut(attacked.members, MAX_VICTIMS, "victims")
-    others = cut(attacked.others, MAX_VICTIMS, "other victims")
+    max_victims = MAX_VICTIMS_WIDE if wide else MAX_VICTIMS
+    members = cut(attacked.members, max_victims, "victims")
+    others = cut(attacked.others, max_victims, "other victims")
+    if max(attacked.members.n_rows, attacked.others.n_rows) > max_victims:
+        notices.append(f"attribute inference is tried on {max_victims:,} training and test rows")
     released = {k: cut(t, MAX_SYNTHETIC, "given") for k, t in attacked.released.items()}
     released["copy"] = members  # every victim must be among the copies
     if released["value"].n_rows < attacked.released["value"].n_rows:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -18,14 +18,15 @@ from rlsyn_env.metrics.report import Metric
 from rlsyn_env.metrics.rows import MAX_FIDELITY_ROWS, JudgedRows
 from rlsyn_env.tables.schema import TableSchema
 
-if TYPE_CHECKING:
-    from rlsyn_env.metrics.full_suite.rules import Rule
-
 MAX_RESAMPLING_WORK = 2e10
 """Multiply-adds that intervals of one figure may cost, about 10 s on one core."""
 MIN_RESAMPLES = 25
 
-Distance = Callable[[FeatureTable, FeatureTable], float]
+Distances = Callable[
+    [FeatureTable, FeatureTable, "np.ndarray | None", "np.ndarray | None"], np.ndarray
+]
+"""(real, synthetic, counts of the real rows ``(B, n)``, counts of the synthetic rows ``(B, m)``)
+-> distances ``(B,)``; one distance of all rows where the counts are None."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,6 @@ class Context:
         n_jobs: threads for forests.
         subgroups: columns whose levels (bands) are scored apart.
         quasi_identifiers: columns an attacker knows of a person.
-        rules: what no record should break.
     """
 
     rows: JudgedRows
@@ -61,7 +61,6 @@ class Context:
     n_jobs: int
     subgroups: tuple[str, ...] = ()
     quasi_identifiers: tuple[str, ...] = ()
-    rules: tuple[Rule, ...] = ()
 
     @property
     def features(self) -> tuple[Feature, ...]:
@@ -113,7 +112,7 @@ class Context:
 def distance_metric(
     context: Context,
     name: str,
-    distance: Distance,
+    distances: Distances,
     description: str,
     *,
     work: float = 0.0,
@@ -127,18 +126,19 @@ def distance_metric(
     what one distance costs in multiply-adds.
     """
     test, synthetic = context.test, context.tables["value"]
-    values = {key: distance(test, table) for key, table in context.tables.items()}
+    values = {
+        key: float(distances(test, table, None, None)[0]) for key, table in context.tables.items()
+    }
     low = high = None
     if np.isfinite(values["value"]):
         n = context.resamples(work)
         rng = context.stream(f"{name} resamples")
-        drawn = zip(
+        counts = (
             resample_counts(rng, n, test.n_rows, groups=test.groups),
             resample_counts(rng, n, synthetic.n_rows),
-            strict=True,
         )
-        replicates = [distance(_drawn(test, a), _drawn(synthetic, b)) for a, b in drawn]
-        low, high = distance_interval(values["value"], np.array(replicates), upper=upper)
+        replicates = distances(test, synthetic, *counts)
+        low, high = distance_interval(values["value"], replicates, upper=upper)
     return Metric(
         family="fidelity",
         value=values["value"],
@@ -151,7 +151,3 @@ def distance_metric(
         note=note,
         extra=extra or {},
     )
-
-
-def _drawn(table: FeatureTable, counts: np.ndarray) -> FeatureTable:
-    return table.take(np.repeat(np.arange(table.n_rows), counts.astype(np.int64)))

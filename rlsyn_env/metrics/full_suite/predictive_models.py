@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -25,7 +26,7 @@ from rlsyn_env.metrics.utility import UtilityScores
 BOOSTING = {"max_iter": 500, "learning_rate": 0.01, "max_depth": 15, "max_leaf_nodes": 50}
 MAX_SVM_ROWS = 2000
 
-_NAMES = {"boosting": "histogram gradient boosting", "svm": "a support vector machine (RBF)"}
+MODEL_NAMES = {"boosting": "histogram gradient boosting", "svm": "a support vector machine (RBF)"}
 _TABLES = {"s2r": "synthetic", "r2r": "train", "independent": "independent"}
 
 
@@ -37,49 +38,48 @@ def judge_predictive_models(context: Context) -> Findings:
     metrics: dict[str, Metric] = {}
     quick = {name: task.score(table, n_jobs=context.n_jobs) for name, table in _TABLES.items()}
     metrics |= _second_scores(task, quick)
-    for name, model in _models(task).items():
-        found = {key: _fit(task, table, name, model) for key, table in _TABLES.items()}
-        metrics |= _both(
-            task,
-            name,
-            {key: scores.by_model()[name] for key, scores in found.items()},
-            {key: scores.by_model(task.counts)[name] for key, scores in found.items()},
-            label="AUROC" if task.classes else "R2",
-            models=_NAMES[name],
-            note=found["s2r"].note,
-        )
+    for name in MODEL_NAMES:
+        limit = MAX_SVM_ROWS if name == "svm" else None
+        models = {name: paper_model(name, task)}
+        found = {
+            key: task.score_rows(
+                task.rows[table][:limit], task.targets[table][:limit], models=models
+            )
+            for key, table in _TABLES.items()
+        }
+        metrics |= model_scores(task, name, found)
     notices: tuple[str, ...] = ()
     if max(len(task.rows[table]) for table in _TABLES.values()) > MAX_SVM_ROWS:
         notices = (f"support vector machines are trained on {MAX_SVM_ROWS:,} rows",)
     return Findings(metrics, notices=notices)
 
 
-def _models(task: PredictiveTask) -> dict[str, Any]:
+def paper_model(name: str, task: PredictiveTask) -> Any:
+    """Return the unfitted "boosting" or "svm" model of the paper for a task."""
+    if name == "boosting":
+        kind = HistGradientBoostingClassifier if task.classes else HistGradientBoostingRegressor
+        return kind(random_state=task.seed, **BOOSTING)
     if task.classes:
-        return {
-            "boosting": HistGradientBoostingClassifier(random_state=task.seed, **BOOSTING),
-            "svm": make_pipeline(StandardScaler(), SVC()),
-        }
-    return {
-        "boosting": HistGradientBoostingRegressor(random_state=task.seed, **BOOSTING),
-        "svm": make_pipeline(StandardScaler(), SVR()),
-    }
+        return make_pipeline(StandardScaler(), SVC())
+    # An SVR sees targets in units of its epsilon.
+    return TransformedTargetRegressor(
+        make_pipeline(StandardScaler(), SVR()), transformer=StandardScaler()
+    )
 
 
-def _fit(task: PredictiveTask, table: str, name: str, model: Any) -> UtilityScores:
-    limit = MAX_SVM_ROWS if name == "svm" else None
-    rows, targets = task.rows[table][:limit], task.targets[table][:limit]
-    if name == "svm" and not task.classes:
-        # An SVR sees targets in units of its epsilon: standardise, and put the units back.
-        known = ~np.isnan(targets)
-        centre, scale = np.mean(targets[known]), np.std(targets[known])
-        scale = scale if scale > 0 else 1.0
-        scores = task.score_rows(rows, (targets - centre) / scale, models={name: model})
-        if scores.note:
-            return scores
-        predictions = {k: p * scale + centre for k, p in scores.predictions.items()}
-        return UtilityScores(scores.truth, predictions)
-    return task.score_rows(rows, targets, models={name: model})
+def model_scores(
+    task: PredictiveTask, name: str, found: Mapping[str, UtilityScores]
+) -> dict[str, Metric]:
+    """Return ``s2r_NAME`` and ``r2r_NAME`` from scores by "s2r", "r2r" and "independent"."""
+    return _both(
+        task,
+        name,
+        {key: scores.by_model()[name] for key, scores in found.items()},
+        {key: scores.by_model(task.counts)[name] for key, scores in found.items()},
+        label="AUROC" if task.classes else "R2",
+        models=MODEL_NAMES[name],
+        note=found["s2r"].note,
+    )
 
 
 def _second_scores(task: PredictiveTask, quick: Mapping[str, UtilityScores]) -> dict[str, Metric]:

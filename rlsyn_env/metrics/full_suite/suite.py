@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rlsyn_env.metrics.full_suite.anonymeter_attacks import judge_anonymeter
-from rlsyn_env.metrics.full_suite.attack_rows import attack_rows
+from rlsyn_env.metrics.full_suite.attack_rows import AttackRows, attack_rows
 from rlsyn_env.metrics.full_suite.attribute_inference import judge_attribute_inference
 from rlsyn_env.metrics.full_suite.augmentation import judge_augmentation
 from rlsyn_env.metrics.full_suite.clusters import judge_clusters
@@ -26,7 +26,6 @@ from rlsyn_env.metrics.full_suite.predictive_models import judge_predictive_mode
 from rlsyn_env.metrics.full_suite.prevalence import judge_prevalence
 from rlsyn_env.metrics.full_suite.quasi_identifiers import judge_quasi_identifiers
 from rlsyn_env.metrics.full_suite.real_to_synthetic import judge_real_to_synthetic
-from rlsyn_env.metrics.full_suite.rules import judge_rules
 from rlsyn_env.metrics.full_suite.subgroups import judge_subgroups
 from rlsyn_env.metrics.full_suite.wasserstein import judge_wasserstein
 from rlsyn_env.metrics.report import Metric
@@ -39,7 +38,6 @@ FIDELITY: tuple[tuple[str, Callable[[Context], Findings]], ...] = (
     ("clusters", judge_clusters),
     ("logistic two-sample test", judge_logistic_two_sample),
     ("precision and recall", judge_precision_recall),
-    ("clinical rules", judge_rules),
 )
 UTILITY: tuple[tuple[str, Callable[[Context], Findings]], ...] = (
     ("more models", judge_predictive_models),
@@ -64,9 +62,19 @@ PRIVACY = (
 def judge_full(
     context: Context, progress: Callable[[str, float], None]
 ) -> tuple[dict[str, Metric], dict[str, Any], list[str]]:
-    """Return all further figures, their details and notices.
+    """Return all further figures, their details and notices; see :func:`judge_figures`."""
+    return judge_figures(context, (*FIDELITY, *UTILITY), PRIVACY, progress)
 
-    ``progress`` is called with each concept's name and the share of this suite that is done.
+
+def judge_figures(
+    context: Context,
+    figures: Sequence[tuple[str, Callable[[Context], Findings]]],
+    attacks: Sequence[tuple[str, Callable[[Context, AttackRows], Findings]]],
+    progress: Callable[[str, float], None],
+) -> tuple[dict[str, Metric], dict[str, Any], list[str]]:
+    """Return the metrics, details and notices of the given concepts, each by its name.
+
+    ``progress`` is called with each concept's name and the share of them that is done.
     """
     metrics: dict[str, Metric] = {}
     details: dict[str, Any] = {}
@@ -77,14 +85,14 @@ def judge_full(
         details.update(findings.details)
         notices.extend(findings.notices)
 
-    n_steps = len(FIDELITY) + len(UTILITY) + len(PRIVACY)
+    n_steps = len(figures) + len(attacks)
     done = 0
-    for name, judge in (*FIDELITY, *UTILITY):
+    for name, judge in figures:
         progress(name, done / n_steps)
         add(judge(context))
         done += 1
     attacked = attack_rows(context)
-    for name, attack in PRIVACY:
+    for name, attack in attacks:
         progress(name, done / n_steps)
         add(attack(context, attacked))
         done += 1

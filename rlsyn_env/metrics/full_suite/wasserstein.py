@@ -10,11 +10,12 @@ competitor's, which makes a figure depend on who was compared: that form is
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import wasserstein_distance
 
+from rlsyn_env.metrics.column_shapes import shares
 from rlsyn_env.metrics.full_suite.context import Context, Findings, distance_metric
 from rlsyn_env.metrics.full_suite.prevalence import binary_features, prevalence_differences
 from rlsyn_env.metrics.preparation import Feature, FeatureTable, encode_tables
@@ -22,17 +23,39 @@ from rlsyn_env.tables.schema import TableSchema
 
 
 def column_wasserstein(
-    features: Sequence[Feature], real: FeatureTable, synthetic: FeatureTable
+    features: Sequence[Feature],
+    real: FeatureTable,
+    synthetic: FeatureTable,
+    real_counts: np.ndarray | None = None,
+    synthetic_counts: np.ndarray | None = None,
 ) -> np.ndarray:
-    """W1 ``(d,)`` of the numeric features in their units; NaN where a table has no value."""
-    distances = []
-    for feature in features:
-        if not feature.numeric:
+    """W1 ``(B, d)`` of the numeric features in their units; NaN where a table has no value.
+
+    The area between the two distribution functions of present values, for B resamples; counts as
+    in :func:`rlsyn_env.metrics.column_shapes.shape_distances`.
+    """
+    names = [feature.name for feature in features if feature.numeric]
+    weights = (shares(real_counts, real.n_rows), shares(synthetic_counts, synthetic.n_rows))
+    distances = np.full((len(weights[0]), len(names)), np.nan)
+    for k, name in enumerate(names):
+        columns = [table.columns[name] for table in (real, synthetic)]
+        present = [np.flatnonzero(~np.isnan(values)) for values in columns]
+        if not all(map(len, present)):
             continue
-        a, b = (t.columns[feature.name] for t in (real, synthetic))
-        a, b = a[~np.isnan(a)], b[~np.isnan(b)]
-        distances.append(wasserstein_distance(a, b) if len(a) and len(b) else np.nan)
-    return np.array(distances, dtype=np.float64)
+        ranked = np.concatenate([v[rows] for v, rows in zip(columns, present, strict=True)])
+        order = np.argsort(ranked, kind="stable")
+        ranked = ranked[order]
+        a, b = (_of_present(w[:, rows]) for w, rows in zip(weights, present, strict=True))
+        signed = np.concatenate([a, -b], axis=1)
+        between = np.abs(np.cumsum(signed[:, order], axis=1)[:, :-1])
+        distances[:, k] = between @ np.diff(ranked)
+    return distances
+
+
+def _of_present(weights: np.ndarray) -> np.ndarray:
+    """Scale the weights ``(B, n)`` to sum 1; NaN in a resample that holds no present value."""
+    total = weights.sum(axis=1, keepdims=True)
+    return np.divide(weights, total, out=np.full_like(weights, np.nan), where=total > 0)
 
 
 def spreads(features: Sequence[Feature], table: FeatureTable) -> np.ndarray:
@@ -48,11 +71,21 @@ def spreads(features: Sequence[Feature], table: FeatureTable) -> np.ndarray:
 
 
 def dimension_wise_distance(
-    features: Sequence[Feature], real: FeatureTable, synthetic: FeatureTable, scales: np.ndarray
-) -> float:
-    """Sum of prevalence differences and of W1 over ``scales``; columns without values are 0."""
-    continuous = np.nansum(column_wasserstein(features, real, synthetic) / scales)
-    return float(prevalence_differences(features, real, synthetic).sum() + continuous)
+    features: Sequence[Feature],
+    scales: np.ndarray,
+    real: FeatureTable,
+    synthetic: FeatureTable,
+    real_counts: np.ndarray | None = None,
+    synthetic_counts: np.ndarray | None = None,
+) -> np.ndarray:
+    """Sum ``(B,)`` of prevalence differences and of W1 over ``scales (d,)``.
+
+    Columns without values are 0.
+    """
+    tables = (real, synthetic, real_counts, synthetic_counts)
+    continuous = np.nansum(column_wasserstein(features, *tables) / scales, axis=1)
+    total: np.ndarray = prevalence_differences(features, *tables).sum(axis=1) + continuous
+    return total
 
 
 def compared_dimension_wise_distances(
@@ -69,7 +102,7 @@ def compared_dimension_wise_distances(
         TableError: a table is empty, lacks a column or holds a value of the wrong type.
     """
     features, tables = encode_tables({"real": real, **generators}, schema)
-    raw = {k: column_wasserstein(features, tables["real"], tables[k]) for k in generators}
+    raw = {k: column_wasserstein(features, tables["real"], tables[k])[0] for k in generators}
     worst = np.nanmax(np.array(list(raw.values())), axis=0, initial=0.0)
     worst[worst == 0] = 1.0
     return {
@@ -85,16 +118,15 @@ def judge_wasserstein(context: Context) -> Findings:
     """Return ``w1_over_std`` (mean over numeric columns) and ``dwd``."""
     scales = spreads(context.features, context.rows.train)
     numeric = [feature.name for feature in context.features if feature.numeric]
-    scaled = column_wasserstein(context.features, context.test, context.tables["value"]) / scales
-    absent = [name for name, w1 in zip(numeric, scaled, strict=True) if np.isnan(w1)]
+    found = column_wasserstein(context.features, context.test, context.tables["value"])
+    absent = [name for name, w1 in zip(numeric, found[0], strict=True) if np.isnan(w1)]
     note = f"no value to compare in {', '.join(absent)}" if absent else ""
 
-    def mean_w1(real: FeatureTable, synthetic: FeatureTable) -> float:
-        distances = column_wasserstein(context.features, real, synthetic) / scales
-        return float(np.nanmean(distances)) if np.isfinite(distances).any() else float("nan")
-
-    def dwd(real: FeatureTable, synthetic: FeatureTable) -> float:
-        return dimension_wise_distance(context.features, real, synthetic, scales)
+    def mean_w1(*tables: Any) -> np.ndarray:
+        distances = column_wasserstein(context.features, *tables) / scales
+        n_defined = np.isfinite(distances).sum(axis=1)
+        total = np.nansum(distances, axis=1)
+        return np.divide(total, n_defined, out=np.full(len(total), np.nan), where=n_defined > 0)
 
     work = 2_000.0 * context.test.n_rows * len(numeric)  # sorting, in multiply-adds
     metrics = {
@@ -112,7 +144,7 @@ def judge_wasserstein(context: Context) -> Findings:
         metrics["dwd"] = distance_metric(
             context,
             "dwd",
-            dwd,
+            lambda *tables: dimension_wise_distance(context.features, scales, *tables),
             "Dimension-wise distance: summed prevalence differences of binary columns plus summed "
             "Wasserstein distances (in standard deviations) of numeric ones; grows with columns.",
             work=work,

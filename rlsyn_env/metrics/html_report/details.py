@@ -64,11 +64,15 @@ _LAYOUTS: dict[str, tuple[str, str, Callable[[_Row], str], dict[str, str]]] = {
         _named("column"),
         {"train": "training rows", "test": "test rows", "gain": "gain"},
     ),
-    "rule_violations": (
-        "Declared rules, most broken first",
-        "rule",
-        _named("rule"),
-        {"value": "synthetic rows", "real": "held-out rows"},
+    "constraint_violations": (
+        "Constraints, most broken first (share of rows)",
+        "constraint",
+        _named("constraint"),
+        {
+            "value": "synthetic rows",
+            "real": "held-out rows",
+            "independent": "independent columns",
+        },
     ),
 }
 

@@ -197,7 +197,9 @@ def _worst(report: Report) -> str:
     if pairs:
         content += markup.paragraph("Distance of the association of two columns, 0 to 1.")
         content += details.worst_table(pairs, "pair", MAX_WORST)
-    return content + details.detail_table(report.details, "wnmi")
+    for key in ("constraint_violations", "wnmi"):
+        content += details.detail_table(report.details, key)
+    return content
 
 
 def _shapes(report: Report) -> dict[str, float]:
@@ -302,7 +304,7 @@ def _utility(report: Report) -> str:
         content += markup.paragraph("No model was scored: see the notices.")
     else:
         content += markup.figure(*plot, css_class="middle")
-    for key in ("subgroups", "importances", "effects", "global_utility", "rule_violations"):
+    for key in ("subgroups", "importances", "effects", "global_utility"):
         content += details.detail_table(report.details, key)
     return content
 
@@ -312,7 +314,7 @@ def _attacks(report: Report, context: Context) -> str:
     inside, outside = attacked.inside, attacked.outside
     labels = {"value": "distance", "independent": "distance, independent columns"}
     attacks = [
-        (label, membership_inference(inside, outside, attacked.release(name)))
+        (label, membership_inference(inside, outside, attacked.release_blocks(name)))
         for name, label in labels.items()
     ]
     if "domias_auc" in report.metrics:
@@ -320,8 +322,10 @@ def _attacks(report: Report, context: Context) -> str:
         attacks += [
             (f"DOMIAS, half {k + 1} as non-members", run.attack) for k, run in enumerate(runs)
         ]
+    n_shown = min(attacked.released["value"].n_rows, MAX_DISTANCE_ROWS)
     released = {
-        name: attacked.release(name)[:MAX_DISTANCE_ROWS] for name in ("value", "independent")
+        name: attacked.design.transform(attacked.released[name].take(np.arange(n_shown)))
+        for name in ("value", "independent")
     }
     distances = {
         "held-out real rows": nearest_distances(outside, inside),

@@ -5,20 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import wasserstein_distance
 from sklearn.metrics import normalized_mutual_info_score
 
-from rlsyn_env.errors import ConfigError
-from rlsyn_env.metrics import Rule, compared_dimension_wise_distances, phecode_rules
-from rlsyn_env.metrics.full_suite.clusters import Clustering, cluster_rows
+from rlsyn_env.metrics import compared_dimension_wise_distances
+from rlsyn_env.metrics.full_suite.clusters import Clustering, cluster_rows, principal_components
 from rlsyn_env.metrics.full_suite.correlations import correlation_distance
 from rlsyn_env.metrics.full_suite.mutual_information import pairwise_nmi, weighted_nmi_distance
 from rlsyn_env.metrics.full_suite.precision_recall import N_STEPS, precision_recall
 from rlsyn_env.metrics.full_suite.prevalence import (
-    code_count_distance,
+    code_count_distances,
     code_features,
     prevalence_differences,
 )
-from rlsyn_env.metrics.full_suite.rules import broken
 from rlsyn_env.metrics.full_suite.wasserstein import (
     column_wasserstein,
     dimension_wise_distance,
@@ -51,15 +50,15 @@ def codes(make_schema):
 def test_wasserstein_and_dimension_wise_distance_by_hand(codes):
     _, features, real, synthetic = codes
     # Values 0, 2, 4 against 1, 3, 5: every one moves by 1.
-    assert column_wasserstein(features, real, synthetic) == pytest.approx([1.0])
+    assert column_wasserstein(features, real, synthetic)[0] == pytest.approx([1.0])
     spread = np.sqrt(8 / 3)
     assert spreads(features, real) == pytest.approx([spread])
     # a: 1/2 against 1; b: 1/4 against 1; sex = M: 1/2 against 2/3.
-    assert prevalence_differences(features, real, synthetic) == pytest.approx([0.5, 0.75, 1 / 6])
+    assert prevalence_differences(features, real, synthetic)[0] == pytest.approx([0.5, 0.75, 1 / 6])
     expected = 0.5 + 0.75 + 1 / 6 + 1.0 / spread
-    assert dimension_wise_distance(
-        features, real, synthetic, spreads(features, real)
-    ) == pytest.approx(expected)
+    assert dimension_wise_distance(features, spreads(features, real), real, synthetic)[
+        0
+    ] == pytest.approx(expected)
 
 
 def test_number_of_codes_per_record_by_hand(codes):
@@ -67,8 +66,47 @@ def test_number_of_codes_per_record_by_hand(codes):
     counted = code_features(features, schema)
     assert [feature.name for feature in counted] == ["a", "b"]  # the sex is no code
     # Real: 0, 0, 1, 2 codes; synthetic: always 2. Shares (1/2, 1/4, 1/4) against (0, 0, 1).
-    assert code_count_distance(counted, real, synthetic) == pytest.approx(0.75)
-    assert code_count_distance(counted, real, real.take(np.repeat(np.arange(4), 5))) == 0.0
+    assert code_count_distances(counted, real, synthetic) == pytest.approx([0.75])
+    repeated = real.take(np.repeat(np.arange(4), 5))
+    assert code_count_distances(counted, real, repeated) == pytest.approx([0.0], abs=1e-12)
+
+
+def test_resamples_by_counts_are_those_of_drawn_rows(codes):
+    schema, features, real, synthetic = codes
+    counted = code_features(features, schema)
+    scales = spreads(features, real)
+    # The second resample of real rows holds no present value of x.
+    real_counts = np.array([[2, 0, 1, 1], [0, 0, 0, 4]], dtype=float)
+    synthetic_counts = np.array([[0, 3, 0], [1, 1, 1]], dtype=float)
+    for figure in (
+        lambda *tables: code_count_distances(counted, *tables),
+        lambda *tables: prevalence_differences(features, *tables),
+        lambda *tables: column_wasserstein(features, *tables),
+        lambda *tables: dimension_wise_distance(features, scales, *tables),
+    ):
+        found = figure(real, synthetic, real_counts, synthetic_counts)
+        for k in range(2):
+            drawn = (
+                table.take(np.repeat(np.arange(table.n_rows), counts[k].astype(int)))
+                for table, counts in ((real, real_counts), (synthetic, synthetic_counts))
+            )
+            assert found[k] == pytest.approx(figure(*drawn)[0], nan_ok=True)
+    assert np.isnan(
+        column_wasserstein(features, real, synthetic, real_counts, synthetic_counts)[1, 0]
+    )
+
+
+def test_wasserstein_is_scipys(cohort_schema, make_cohort):
+    first, second = make_cohort(60, 0), make_cohort(45, 1)
+    first.loc[:7, "glucose"] = np.nan
+    features, tables = encode_tables({"real": first, "synthetic": second}, cohort_schema)
+    expected = [
+        wasserstein_distance(first[f.name].dropna(), second[f.name].dropna())
+        for f in features
+        if f.numeric
+    ]
+    found = column_wasserstein(features, tables["real"], tables["synthetic"])[0]
+    assert found == pytest.approx(expected)
 
 
 def test_published_distance_divides_by_the_worst_generator(make_schema):
@@ -137,11 +175,12 @@ def test_clusters_by_hand_and_by_scikit_learn():
 def test_clusters_have_equal_sizes_and_see_a_shift():
     rng = np.random.default_rng(0)
     train, real = rng.normal(size=(200, 6)), rng.normal(size=(90, 6))
-    same = cluster_rows(train, real, rng.normal(size=(500, 6)), np.random.default_rng(1))
+    project = principal_components(train)
+    same = cluster_rows(project, real, rng.normal(size=(500, 6)), np.random.default_rng(1))
     assert same.is_real.sum() == 90
     assert len(same.is_real) == 180
     assert same.nmi()[0] < 0.05
-    moved = cluster_rows(train, real, rng.normal(size=(500, 6)) + 9, np.random.default_rng(1))
+    moved = cluster_rows(project, real, rng.normal(size=(500, 6)) + 9, np.random.default_rng(1))
     assert moved.nmi()[0] > 0.5
     assert moved.latent_cluster()[0] == pytest.approx(-2.0, abs=0.2)
 
@@ -178,27 +217,3 @@ def test_precision_and_recall_are_brute_force():
     far = precision_recall(real, synthetic + 100)
     assert far.precision()[0] == pytest.approx(0.0, abs=0.1)
     assert far.recall()[0] == pytest.approx(0.0)
-
-
-def test_rules_by_hand(codes):
-    schema, features, real, _ = codes
-    rule = Rule("b needs a in men", {"sex": "M", "b": 0}, {"a": 0})
-    assert broken(rule, features, schema, real).tolist() == [False, False, True, True]
-    number = Rule("no two", {"x": 2}, {"a": "1"})
-    assert broken(number, features, schema, real).tolist() == [False, True, False, False]
-    unknown_level = Rule("nobody", {"sex": "X"}, {"a": 1})
-    assert not broken(unknown_level, features, schema, real).any()
-    with pytest.raises(ConfigError, match="'sexx', no compared column; did you mean 'sex'"):
-        broken(Rule("typo", {"sexx": "M"}, {}), features, schema, real)
-
-
-def test_phecode_rules():
-    columns = ["sex", "age", "phe_600", "600.1", "phecode_649", "250.2", "650x"]
-    rules = phecode_rules(columns, sex="sex", female="F", male="M")
-    assert [(rule.when, rule.forbidden) for rule in rules] == [
-        ({"sex": "F"}, {"phe_600": 1}),
-        ({"sex": "F"}, {"600.1": 1}),
-        ({"sex": "M"}, {"phecode_649": 1}),
-        ({"600.1": 1}, {"phe_600": 0}),
-    ]
-    assert len(phecode_rules(columns)) == 1

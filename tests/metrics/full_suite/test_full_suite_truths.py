@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from rlsyn_env.errors import ConfigError
-from rlsyn_env.metrics import Rule, evaluate, fidelity, utility
+from rlsyn_env.metrics import evaluate, fidelity, utility
 from rlsyn_env.metrics.full_suite import (
     anonymeter_attacks,
     effects,
@@ -26,7 +26,7 @@ from rlsyn_env.tables.schema import ColumnKind
 
 FIDELITY = {
     "w1_over_std", "dwd", "wnmi", "cwc", "apd", "cluster_nmi", "latent_cluster",
-    "c2st_logistic", "alpha_precision", "beta_recall", "rule_violations",
+    "c2st_logistic", "alpha_precision", "beta_recall", "constraint_violations",
 }  # fmt: skip
 UTILITY = {
     "s2r_auprc", "r2r_auprc", "s2r_boosting", "r2r_boosting", "s2r_svm", "r2r_svm", "r2s",
@@ -44,7 +44,7 @@ QUICK = {
 DECLARED = {
     "subgroups": ["sex"],
     "quasi_identifiers": ["age", "sex", "stage"],
-    "rules": [Rule("no first stage with the outcome", {"stage": "I"}, {"outcome": 1})],
+    "constraints": ["not (stage == 'I' and outcome == 1)"],
 }
 
 
@@ -114,7 +114,7 @@ def test_a_copy_is_found_by_every_attack(reports):
     line = report.verdict()["privacy"]
     assert "Whole interval above guessing: membership inference on outliers, DOMIAS" in line
     # Fidelity and utility cannot see it.
-    for name in FIDELITY - {"rule_violations"}:
+    for name in FIDELITY - {"constraint_violations"}:
         assert metrics[name].value == pytest.approx(metrics[name].reference["copy"]), name
     for name in ("s2r_boosting", "s2r_svm", "s2r_auprc"):
         assert metrics[name].value == pytest.approx(metrics[name].reference["real"]), name
@@ -154,7 +154,7 @@ def test_shuffled_columns_are_at_the_level_of_independent_marginals(reports):
     assert metrics["beta_recall"].value < metrics["beta_recall"].reference["real"] - 0.1
     assert metrics["global_utility"].value < 0.4
     assert metrics["s2r_boosting"].value < metrics["r2r_boosting"].value - 0.1
-    assert metrics["rule_violations"].value > metrics["rule_violations"].ideal + 0.05
+    assert metrics["constraint_violations"].value > metrics["constraint_violations"].ideal + 0.05
     assert metrics["r2s"].value < 0.65
 
 

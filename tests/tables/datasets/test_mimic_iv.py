@@ -86,6 +86,15 @@ def test_phecodes_by_truncated_codes(release: Path, tmp_path: Path) -> None:
     assert any("3 in none" in note for note in cohort.report.notes)
 
 
+def test_constraints_are_those_that_every_patient_keeps(release: Path, tmp_path: Path) -> None:
+    maps = write_phecode_maps(tmp_path / "maps")
+    assert load_mimic_iv(release).constraints == ("DIASTOLIC < SYSTOLIC",)
+    cohort = load_mimic_iv(release, phecode_map_dir=maps)
+    assert cohort.constraints == ("DIASTOLIC < SYSTOLIC",)
+    note = "not a constraint, 1 rows break it: `phe_250.2` <= phe_250"  # the second patient
+    assert note in cohort.report.notes
+
+
 def test_phecode_truncations_depend_on_the_version() -> None:
     known = PhecodeMap({9: {"250": ("phe_250",)}, 10: {"E11": ("phe_250.2",)}})
     assert known("25000", 9) == ("phe_250",)

@@ -23,6 +23,7 @@ from rlsyn_env.tables.datasets.ai_readi.patient_days import REQUIRED, patient_da
 from rlsyn_env.tables.datasets.cohort_choices import CohortChoice, check_choice
 from rlsyn_env.tables.datasets.cohort_report import CohortReport
 from rlsyn_env.tables.datasets.dataset import Cohort
+from rlsyn_env.tables.datasets.held_constraints import held_constraints
 from rlsyn_env.tables.datasets.random_filling import fill_at_random
 
 
@@ -91,9 +92,7 @@ def load_ai_readi(
         group=PATIENT,
         report=report,
         static_columns=tuple(static.columns),
-        constraints=tuple(
-            rule for rule in (HEART_RATE_RULE, HOURS_RULE) if _holds(rule, table, report)
-        ),
+        constraints=held_constraints((HEART_RATE_RULE, HOURS_RULE), table, report),
     )
 
 
@@ -136,13 +135,3 @@ def _as_published(
     days, n_daily = fill_at_random(days, DAILY_COLUMNS, rng)
     report.notes.append(f"{n_static + n_daily:,} missing values filled by random draws")
     return days, static
-
-
-def _holds(rule: str, table: pd.DataFrame, report: CohortReport) -> bool:
-    """Tell whether a rule holds in every row with the values it needs; note it where not."""
-    left, right = (side.strip() for side in rule.split("<="))
-    excess = np.asarray(table.eval(f"({left}) - ({right})"), dtype=np.float64)
-    broken = int((excess > 0).sum())
-    if broken:
-        report.notes.append(f"not a constraint, {broken:,} rows break it: {rule}")
-    return not broken

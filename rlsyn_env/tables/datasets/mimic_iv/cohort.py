@@ -10,14 +10,17 @@ import pandas as pd
 from rlsyn_env.errors import TableError
 from rlsyn_env.tables.datasets.cohort_choices import CohortChoice, check_choice
 from rlsyn_env.tables.datasets.dataset import Cohort
+from rlsyn_env.tables.datasets.held_constraints import held_constraints
 from rlsyn_env.tables.datasets.mimic_iv.admissions import RACES, select_patients
 from rlsyn_env.tables.datasets.mimic_iv.diagnoses import diagnosis_columns, icd_category
 from rlsyn_env.tables.datasets.mimic_iv.files import find_files
 from rlsyn_env.tables.datasets.mimic_iv.measurements import MEASUREMENTS, latest_measurements
 from rlsyn_env.tables.datasets.mimic_iv.phecodes import PhecodeMap
 from rlsyn_env.tables.datasets.random_filling import fill_at_random
+from rlsyn_env.tables.phecode_constraints import phecode_constraints
 
 TARGET = "DIE_1y"
+PRESSURE_RULE = "DIASTOLIC < SYSTOLIC"
 MIN_PREVALENCE = 5e-5
 BMI_RANGE = (10.0, 60.0)
 MIN_DIASTOLIC = 30.0
@@ -43,6 +46,9 @@ def load_mimic_iv(
     the rare-code filter to the training rows (:attr:`Dataset.min_prevalence`).
     ``cohort="published"`` does as the publication: race as six bits, missing measurements filled
     by random draws of observed ones, codes rarer than 5e-5 among all patients dropped.
+
+    Of the order of the two pressures, the phecodes of one sex and those with a parent, the
+    constraints are what every row keeps.
 
     Args:
         data_dir: folder that holds ``hosp/``.
@@ -87,14 +93,16 @@ def load_mimic_iv(
     present = np.asarray(codes.to_numpy().any(axis=0))
     if not present.all():
         codes = codes[codes.columns[present]]
-    table = pd.concat([kept, codes], axis=1)
+    table = pd.concat([kept, codes], axis=1).reset_index(drop=True)
+    rules = (PRESSURE_RULE, *phecode_constraints(codes.columns, sex="GENDER"))
     return Cohort(
         name="mimic-iv",
-        table=table.reset_index(drop=True),
+        table=table,
         target=TARGET,
         description="MIMIC-IV, one row per patient; target: death within a year of discharge",
         min_prevalence=0.0 if cohort == "published" else MIN_PREVALENCE,
         report=report,
+        constraints=held_constraints(rules, table, report),
     )
 
 
