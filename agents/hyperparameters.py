@@ -4,6 +4,7 @@ A value may be a *rule*, one of four forms of text:
 
 - ``episode``: the steps of one episode (the number of features, 1 in the one-shot environment);
 - ``N records`` or ``N episodes``: N times that, for batch and buffer sizes in transitions;
+  ``N records or M steps``: as many whole records as make up M transitions where those are fewer;
 - ``linear from X to Y``: a schedule over the training (``learning_rate``, ``clip_range``, ...);
 - ``A * rows^B within [LOW, HIGH]``: a power of the number of training rows, for budgets and what
   guards against memorising; a whole number where both limits are.
@@ -33,7 +34,7 @@ RESERVED = frozenset(
 )
 _POLICY_RESERVED = frozenset({"self", "observation_space", "action_space", "lr_schedule"})
 _NUMBER = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
-_COUNT = re.compile(r"(\d+)\s+(?:records?|episodes?)")
+_COUNT = re.compile(r"(\d+) (?:records?|episodes?)(?: or (\d+) steps?)?")
 _LINEAR = re.compile(rf"linear from {_NUMBER} to {_NUMBER}")
 _POWER = re.compile(rf"{_NUMBER} \* rows\^{_NUMBER} within \[{_NUMBER}, ?{_NUMBER}\]")
 #: Activation functions by name, for ``policy_kwargs.activation_fn=relu``.
@@ -117,7 +118,10 @@ def resolve(value: Any, episode_length: int, rows: int | None = None) -> Any:
     if text == "episode":
         return episode_length
     if match := _COUNT.fullmatch(text):
-        return int(match[1]) * episode_length
+        records = int(match[1])
+        if match[2]:
+            records = max(1, min(records, int(match[2]) // episode_length))
+        return records * episode_length
     if match := _LINEAR.fullmatch(text):
         return LinearSchedule(float(match[1]), float(match[2]), 1.0)
     if match := _POWER.fullmatch(text):

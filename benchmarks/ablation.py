@@ -54,6 +54,7 @@ VARIANTS: dict[str, tuple[str, tuple[str, ...]]] = {
         "and rollouts that teach nothing",
         ("--hyperparam", "learning_rate=0.0", "n_epochs=1"),
     ),
+    "no-smoothing": ("real rows alone are imitated", ("--set", "imitation.smooth=0")),
     "light-dropout": ("imitation with little dropout", ("--set", "imitation.dropout=0.1")),
     "light-guards": (
         "imitation with little dropout that forgets few features",

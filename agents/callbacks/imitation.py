@@ -4,7 +4,7 @@ Training rows are expert trajectories: every real record is an episode whose act
 few likelihood steps (behaviour cloning) before the first rollout give the policy the main
 dependences, which the reward alone would have to find by trial; a few at a falling rate afterwards
 keep the marginals. Likelihood alone memorises a small table, so both are short and fade, rows are
-seen under dropout, and a share of the steps imitates smoothed records instead of rows.
+seen under dropout, and part of the steps imitates smoothed records instead of rows.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import torch
 from stable_baselines3.common.callbacks import BaseCallback
 from torch import nn
 
-from agents.callbacks.smoothed_records import SmoothedRecords
+from agents.callbacks.smoothed_records import MOST_FEATURES, SmoothedRecords
 from agents.policies.autoregressive import AutoregressivePolicy
 from agents.policies.autoregressive.record_distribution import RecordDistribution
 from rlsyn_env.errors import ConfigError
@@ -28,6 +28,7 @@ from rlsyn_env.options import check_range
 from rlsyn_env.tables.encoder import RecordEncoder
 
 _LAST_WARM_UP_RATE = 0.1
+_MOST_CONDITIONALS = 50_000  # of one step; a tensor of 96 units each is below 20 MB
 _STEPS_ENCODED_TOGETHER = 32  # bounds the memory on wide tables
 
 
@@ -40,14 +41,18 @@ class ImitationConfig:
         warm_up_rate: learning rate of those at first; it falls linearly to a tenth.
         steps: likelihood steps before every later rollout.
         rate: learning rate of those at first; it falls linearly to 0 with the budget.
-        batch_size: records of one step.
+        batch_size: records of one step; of wide records fewer, so that they make up at most 50,000
+            conditionals: larger tensors are slower for each of them.
         dropout: share of the hidden units that a step on real records does not see, against
             memorising; ``benchmarks/ablation.py`` measures what it is worth (``light-guards``).
         forget: share of the features before it that a step on real records does not see. The lower,
             the sharper are near-deterministic relations, and the better are training rows known.
         smooth: share of the steps that take records of a Gaussian mixture fitted to training rows
             (:class:`~agents.callbacks.smoothed_records.SmoothedRecords`) in place of real ones,
-            with nothing hidden. The fewer the rows, the more it is worth.
+            with nothing hidden. The fewer the rows, the more it is worth, and the more of a table
+            is numbers: with c, the mixture's ``continuous_share``, the warm-up takes
+            ``smooth * (0.3 + c^2)``, at most 1, and later steps ``smooth * c^2``. Tables of
+            more than 200 features take none.
         components: of that mixture.
         max_grad_norm: gradients are clipped to it.
     """
@@ -99,12 +104,17 @@ class ImitationCallback(BaseCallback):
         super().__init__()
         self.config = config or ImitationConfig()
         self._encoder, self._train = encoder, train
+        most = max(1, _MOST_CONDITIONALS // encoder.n_features)
+        self._batch_size = min(self.config.batch_size, most)
         self._rng = np.random.default_rng(seed)
         self._smoothed: SmoothedRecords | None = None
-        if self.config.smooth > 0:
+        self._smooth_shares = (0.0, 0.0)  # of the warm-up's steps, of later ones
+        if self.config.smooth > 0 and encoder.n_features <= MOST_FEATURES:
             # A generator of its own: fitted anew when a run is resumed, it must come out the same.
             own = np.random.default_rng([seed, 1])
             self._smoothed = SmoothedRecords(encoder, train, self.config.components, own)
+            smooth, continuous = self.config.smooth, self._smoothed.continuous_share**2
+            self._smooth_shares = (smooth * (0.3 + continuous), smooth * continuous)
         self._optimizer: torch.optim.Adam | None = None
         self._saved: dict[str, Any] | None = None
         self._rollouts = 0
@@ -128,13 +138,17 @@ class ImitationCallback(BaseCallback):
         first, self._rollouts = self._rollouts == 0, self._rollouts + 1
         if first:
             rates = np.linspace(1, _LAST_WARM_UP_RATE, config.warm_up) * config.warm_up_rate
+            smooth, _ = self._smooth_shares
         else:
             rates = np.full(config.steps, config.rate * self.model._current_progress_remaining)
-        loss = self._imitate(rates)
+            _, smooth = self._smooth_shares
+        loss = self._imitate(rates, self._rng.random(len(rates)) < smooth)
         if loss is not None:
             self.logger.record("imitation/loss", loss)
 
-    def _imitate(self, rates: npt.NDArray[np.float64]) -> float | None:
+    def _imitate(
+        self, rates: npt.NDArray[np.float64], smoothed: npt.NDArray[np.bool_]
+    ) -> float | None:
         """Take a likelihood step at each learning rate; returns the last loss, nats a feature."""
         policy, optimizer = self.model.policy, self._optimizer
         assert isinstance(policy, AutoregressivePolicy)
@@ -142,7 +156,6 @@ class ImitationCallback(BaseCallback):
         if not rates.any():
             return None
         parameters = list(policy.actor.parameters())
-        smoothed = self._rng.random(len(rates)) < self.config.smooth
         real = self._real_batches(int((~smoothed).sum()))
         for rate, smooth in zip(rates.tolist(), smoothed.tolist(), strict=True):
             for group in optimizer.param_groups:
@@ -157,12 +170,12 @@ class ImitationCallback(BaseCallback):
 
     def _smoothed_batch(self) -> torch.Tensor:
         assert self._smoothed is not None  # some step is to be smooth
-        records = self._smoothed.draw(self.config.batch_size, self._rng)
+        records = self._smoothed.draw(self._batch_size, self._rng)
         return torch.as_tensor(records, device=self.model.device)
 
     def _real_batches(self, steps: int) -> Iterator[torch.Tensor]:
         """Yield ``steps`` batches of records; rows are encoded many at a time, which is faster."""
-        size = self.config.batch_size
+        size = self._batch_size
         for begin in range(0, steps, _STEPS_ENCODED_TOGETHER):
             n = size * min(_STEPS_ENCODED_TOGETHER, steps - begin)
             rows = self._rng.integers(0, len(self._train), n)

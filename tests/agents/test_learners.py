@@ -78,9 +78,9 @@ def test_smoothed_records_keep_dependences_marginals_and_no_row(table) -> None:
     assert few.draw(5, np.random.default_rng(0)).shape == (5, 3)
 
 
-def test_imitation_of_smoothed_records_alone_never_encodes_a_row_again(table, monkeypatch) -> None:
+def test_a_warm_up_of_smoothed_records_alone_reads_no_row_again(table, monkeypatch) -> None:
     model = model_on(table, learning_rate=0.0)
-    config = ImitationConfig(warm_up=150, warm_up_rate=5e-3, steps=2, smooth=1.0)
+    config = ImitationConfig(warm_up=150, warm_up_rate=5e-3, steps=0, smooth=1.0)
     callback = ImitationCallback(model.env.core.encoder, table, config)
     monkeypatch.setattr(RecordEncoder, "encode", lambda *_: pytest.fail("a real row was read"))
     model.learn(steps(model, 2), callback=callback)

@@ -138,6 +138,9 @@ def test_rules():
     )
     assert resolved["n_steps"] == 11
     assert resolved["batch_size"] == 128 * 11
+    assert resolve("128 records or 5000 steps", 11) == 128 * 11
+    assert resolve("128 records or 5000 steps", 100) == 50 * 100
+    assert resolve("128 records or 5000 steps", 6000) == 6000
     schedule = resolved["k"]["lr"]
     assert isinstance(schedule, LinearSchedule)
     assert schedule(1.0) == pytest.approx(1e-3)
