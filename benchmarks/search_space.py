@@ -1,6 +1,6 @@
 """The numbers of the PPO preset that the search changes, and the options that set them.
 
-A rule of the preset keeps its form: ``14 * rows^0.5 within [60, 3000]`` is searched by its factor,
+A rule of the preset keeps its form: ``10 * rows^0.5 within [20, 3000]`` is searched by its factor,
 ``linear from 8e-4 to 1e-4`` by its beginning, with the same ratio of the two ends.
 """
 
@@ -50,12 +50,13 @@ class Number:
 
 
 SPACE: tuple[Number, ...] = (
-    Number("imitation.warm_up", 4, 40, log=True),
+    Number("imitation.warm_up", 2, 40, log=True),
     Number("imitation.warm_up_rate", 1e-3, 1e-2, log=True),
     Number("imitation.rate", 1e-4, 4e-3, log=True),
     Number("imitation.dropout", 3, 24, log=True),
     Number("imitation.forget", 3, 24, log=True),
     Number("imitation.smooth", 3, 30, log=True),
+    Number("imitation.smooth_warm_up", 15, 150, log=True),
     Number("averaging.decay", 0.8, 0.995),
     Number("adversary.feature_dropout", 0.0, 0.7),
     Number("adversary.steps_per_update", 4, 64, whole=True, log=True),

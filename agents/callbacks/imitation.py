@@ -20,7 +20,7 @@ import torch
 from stable_baselines3.common.callbacks import BaseCallback
 from torch import nn
 
-from agents.callbacks.smoothed_records import MOST_FEATURES, SmoothedRecords
+from agents.callbacks.smoothed_records import SmoothedRecords, can_be_smoothed
 from agents.policies.autoregressive import AutoregressivePolicy
 from agents.policies.autoregressive.record_distribution import RecordDistribution
 from rlsyn_env.errors import ConfigError
@@ -38,7 +38,7 @@ class ImitationConfig:
 
     Attributes:
         warm_up: likelihood steps before the first rollout.
-        warm_up_rate: learning rate of those at first; it falls linearly to a tenth.
+        warm_up_rate: learning rate of those.
         steps: likelihood steps before every later rollout.
         rate: learning rate of those at first; it falls linearly to 0 with the budget.
         batch_size: records of one step; of wide records fewer, so that they make up at most 50,000
@@ -49,10 +49,10 @@ class ImitationConfig:
             the sharper are near-deterministic relations, and the better are training rows known.
         smooth: share of the steps that take records of a Gaussian mixture fitted to training rows
             (:class:`~agents.callbacks.smoothed_records.SmoothedRecords`) in place of real ones,
-            with nothing hidden. The fewer the rows, the more it is worth, and the more of a table
-            is numbers: with c, the mixture's ``continuous_share``, the warm-up takes
-            ``smooth * (0.3 + c^2)``, at most 1, and later steps ``smooth * c^2``. Tables of
-            more than 200 features take none.
+            with nothing hidden. Only on tables of at most 200 features that are mostly numbers
+            (the mixture's ``continuous_share`` above 0.5): levels and missing values blur it.
+        smooth_warm_up: length of the warm-up in place of ``warm_up`` where records are smoothed;
+            its rate falls linearly to a tenth. Longer, as no row is learnt from most of its steps.
         components: of that mixture.
         max_grad_norm: gradients are clipped to it.
     """
@@ -65,11 +65,12 @@ class ImitationConfig:
     dropout: float = 0.5
     forget: float = 0.0
     smooth: float = 0.0
+    smooth_warm_up: int = 350
     components: int = 4
     max_grad_norm: float = 0.5
 
     def __post_init__(self) -> None:
-        for name in ("warm_up", "warm_up_rate", "steps", "rate", "max_grad_norm"):
+        for name in ("warm_up", "smooth_warm_up", "warm_up_rate", "steps", "rate", "max_grad_norm"):
             check_range(self, "imitation", name, 0)
         for name in ("batch_size", "components"):
             check_range(self, "imitation", name, 1)
@@ -108,13 +109,10 @@ class ImitationCallback(BaseCallback):
         self._batch_size = min(self.config.batch_size, most)
         self._rng = np.random.default_rng(seed)
         self._smoothed: SmoothedRecords | None = None
-        self._smooth_shares = (0.0, 0.0)  # of the warm-up's steps, of later ones
-        if self.config.smooth > 0 and encoder.n_features <= MOST_FEATURES:
+        if self.config.smooth > 0 and can_be_smoothed(encoder):
             # A generator of its own: fitted anew when a run is resumed, it must come out the same.
             own = np.random.default_rng([seed, 1])
             self._smoothed = SmoothedRecords(encoder, train, self.config.components, own)
-            smooth, continuous = self.config.smooth, self._smoothed.continuous_share**2
-            self._smooth_shares = (smooth * (0.3 + continuous), smooth * continuous)
         self._optimizer: torch.optim.Adam | None = None
         self._saved: dict[str, Any] | None = None
         self._rollouts = 0
@@ -136,12 +134,14 @@ class ImitationCallback(BaseCallback):
     def _on_rollout_start(self) -> None:
         config = self.config
         first, self._rollouts = self._rollouts == 0, self._rollouts + 1
-        if first:
-            rates = np.linspace(1, _LAST_WARM_UP_RATE, config.warm_up) * config.warm_up_rate
-            smooth, _ = self._smooth_shares
-        else:
+        if not first:
             rates = np.full(config.steps, config.rate * self.model._current_progress_remaining)
-            _, smooth = self._smooth_shares
+        elif self._smoothed is None:
+            rates = np.full(config.warm_up, config.warm_up_rate)
+        else:
+            falling = np.linspace(1, _LAST_WARM_UP_RATE, config.smooth_warm_up)
+            rates = falling * config.warm_up_rate
+        smooth = 0.0 if self._smoothed is None else config.smooth
         loss = self._imitate(rates, self._rng.random(len(rates)) < smooth)
         if loss is not None:
             self.logger.record("imitation/loss", loss)

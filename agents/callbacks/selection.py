@@ -118,6 +118,7 @@ class SelectionCallback(BaseCallback):
         score = self._score()
         self.logger.record("selection/c2st", score.c2st)
         self.logger.record("selection/membership_excess", score.membership_excess)
+        self.logger.record("selection/violations", score.violations)
         self.logger.record("selection/score", score.total)
         self._waited += 1
         if self._best is None or score.total < self._best:

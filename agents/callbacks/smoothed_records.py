@@ -19,18 +19,29 @@ from rlsyn_env.tables.encoder import RecordEncoder
 _MOST_ENCODED = 20_000  # encodings that the mixture is fitted to
 _COPIES = 8  # of each row, with the places inside its cells drawn again, where rows are few
 _FLOOR = 0.005  # added variance: no relation is sharper than a correlation of 0.995
-MOST_FEATURES = 200  # a covariance of more is slow to fit, and rarely told by the rows there are
+_MOST_FEATURES = 200  # a covariance of more is slow to fit, and rarely told by the rows there are
+_LEAST_CONTINUOUS = 0.5
 _CLIP = 1e-4  # normal scores stay within +-3.7
 _LARGEST = np.float32(1 - 2.0**-23)
 
 
+def continuous_share(encoder: RecordEncoder) -> float:
+    """Mean over features of the share of rows that lie in no atom, in [0, 1].
+
+    A Gaussian knows how numbers go together. A level, a repeated value or missing is an interval of
+    the scores to it, which blurs what depends on it.
+    """
+    return float(np.mean([np.diff(f.edges)[~f.is_atom].sum() for f in encoder.features]))
+
+
+def can_be_smoothed(encoder: RecordEncoder) -> bool:
+    """Whether a table is mostly numbers, and not too wide."""
+    narrow = encoder.n_features <= _MOST_FEATURES
+    return narrow and continuous_share(encoder) > _LEAST_CONTINUOUS
+
+
 class SmoothedRecords:
     """Draws records from a Gaussian mixture copula.
-
-    Attributes:
-        continuous_share: mean over features of the share of rows that lie in no atom, in [0, 1]. A
-            Gaussian knows how numbers go together; a level, a repeated value or missing is an
-            interval of the scores to it, which blurs what depends on it.
 
     Args:
         encoder: d features; gives the marginals.
@@ -46,8 +57,6 @@ class SmoothedRecords:
         components: int,
         rng: np.random.Generator,
     ) -> None:
-        in_no_atom = [np.diff(f.edges)[~f.is_atom].sum() for f in encoder.features]
-        self.continuous_share = float(np.mean(in_no_atom))
         n = min(len(train), _MOST_ENCODED)
         rows = train.iloc[rng.choice(len(train), n, replace=False)]
         copies = max(1, min(_COPIES, _MOST_ENCODED // n))

@@ -13,6 +13,7 @@ from rlsyn_env.metrics.fidelity import c2st
 from rlsyn_env.metrics.preparation import FeatureTable, independent_marginals
 from rlsyn_env.metrics.privacy import membership_inference
 from rlsyn_env.metrics.rows import JudgedRows, judged_rows
+from rlsyn_env.tables.constraints import schema_constraints
 from rlsyn_env.tables.schema import TableSchema
 
 _DRAWS = 3  # tables of independent marginals that the membership excess is measured against
@@ -27,15 +28,19 @@ class SelectionScore:
         c2st: AUC of a forest telling synthetic from validation rows, 0.5 is ideal.
         membership_excess: membership AUC, train against validation rows, minus that of independent
             marginals; 0 is ideal.
+        violations: share of synthetic rows that break a constraint of the schema, minus that of
+            validation rows.
     """
 
     c2st: float
     membership_excess: float
+    violations: float = 0.0
 
     @property
     def total(self) -> float:
         """The lower the better; a generator that copies pays twice what it gains."""
-        return abs(self.c2st - 0.5) + _MEMBERSHIP_WEIGHT * max(0.0, self.membership_excess)
+        copied = _MEMBERSHIP_WEIGHT * max(0.0, self.membership_excess)
+        return abs(self.c2st - 0.5) + copied + max(0.0, self.violations)
 
 
 def selection_score(
@@ -70,7 +75,10 @@ def selection_score(
         for table in _independent(rows, rng)
     ]
     test = c2st(outside, design.transform(rows.synthetic), rng, real_groups=others.groups)
-    return SelectionScore(float(test.auc), attack - float(np.mean(base)))
+    constraints = schema_constraints(schema)
+    broken = [float(np.mean(constraints.violations(t) > 0)) for t in (synthetic, validation)]
+    excess = attack - float(np.mean(base))
+    return SelectionScore(float(test.auc), excess, broken[0] - broken[1])
 
 
 def _independent(rows: JudgedRows, rng: np.random.Generator) -> Iterator[FeatureTable]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,13 +18,14 @@ from agents.callbacks import (
     SelectionCallback,
     SelectionConfig,
 )
-from agents.callbacks.smoothed_records import SmoothedRecords
+from agents.callbacks.smoothed_records import SmoothedRecords, can_be_smoothed
 from agents.generation import generate_table
 from agents.runs.checkpoint import load_checkpoint
 from agents.runs.training import learn
 from rlsyn_env.errors import ConfigError
-from rlsyn_env.metrics.selection import selection_score
+from rlsyn_env.metrics.selection import SelectionScore, selection_score
 from rlsyn_env.tables.encoder import RecordEncoder
+from rlsyn_env.tables.inference import infer_schema
 
 BOX = "RLSyn/Record-v0"
 CHEAP = {"steps_per_update": 1, "hidden": [8], "co_train_every": 64}
@@ -78,9 +81,15 @@ def test_smoothed_records_keep_dependences_marginals_and_no_row(table) -> None:
     assert few.draw(5, np.random.default_rng(0)).shape == (5, 3)
 
 
+def test_only_tables_of_numbers_are_smoothed(table) -> None:
+    assert can_be_smoothed(RecordEncoder.fit(table))
+    levels = table.assign(**{name: table["x"].round() for name in ("a", "b", "c", "d")})
+    assert not can_be_smoothed(RecordEncoder.fit(levels))
+
+
 def test_a_warm_up_of_smoothed_records_alone_reads_no_row_again(table, monkeypatch) -> None:
     model = model_on(table, learning_rate=0.0)
-    config = ImitationConfig(warm_up=150, warm_up_rate=5e-3, steps=0, smooth=1.0)
+    config = ImitationConfig(smooth_warm_up=150, warm_up_rate=5e-3, steps=0, smooth=1.0)
     callback = ImitationCallback(model.env.core.encoder, table, config)
     monkeypatch.setattr(RecordEncoder, "encode", lambda *_: pytest.fail("a real row was read"))
     model.learn(steps(model, 2), callback=callback)
@@ -154,8 +163,6 @@ def test_selection_ends_with_the_best_snapshot_and_not_the_last(table, monkeypat
     kept = []
 
     def measured(self):
-        from rlsyn_env.metrics.selection import SelectionScore
-
         kept.append(model.policy.average.norm.bias.clone())
         return SelectionScore(0.5 + next(scores), 0.0)
 
@@ -166,8 +173,6 @@ def test_selection_ends_with_the_best_snapshot_and_not_the_last(table, monkeypat
 
 
 def test_selection_measures_as_often_on_a_long_budget(table, monkeypatch) -> None:
-    from rlsyn_env.metrics.selection import SelectionScore
-
     model, measured = model_on(table), []
     callback = SelectionCallback(
         table[:200], table[200:], SelectionConfig(measurements=3, min_rows=50)
@@ -183,8 +188,6 @@ def test_selection_measures_as_often_on_a_long_budget(table, monkeypatch) -> Non
 
 
 def test_selection_stops_when_nothing_improves(table, monkeypatch) -> None:
-    from rlsyn_env.metrics.selection import SelectionScore
-
     model = model_on(table)
     callback = SelectionCallback(
         table[:200], table[200:], SelectionConfig(measurements=50, patience=2, min_rows=50)
@@ -203,8 +206,6 @@ def test_too_few_validation_rows_choose_nothing(table) -> None:
 
 
 def test_the_criterion_prefers_fresh_rows_to_copies_and_noise(table) -> None:
-    from rlsyn_env.tables.inference import infer_schema
-
     schema = infer_schema(table)
     train, validation, fresh = table[:100], table[100:200], table[200:]
     noise = pd.DataFrame({c: np.random.default_rng(1).permutation(table[c]) for c in table})
@@ -217,9 +218,22 @@ def test_the_criterion_prefers_fresh_rows_to_copies_and_noise(table) -> None:
     assert copied.membership_excess > 0.4
 
 
+def test_the_criterion_counts_broken_constraints(table) -> None:
+    schema = dataclasses.replace(infer_schema(table), constraints=("x < 1",))
+    train, validation, fresh = table[:100], table[100:200], table[200:]
+    score = selection_score(train, validation, fresh, schema)
+    shares = [float((rows["x"] >= 1).mean()) for rows in (fresh, validation)]
+    assert score.violations == pytest.approx(shares[0] - shares[1])
+    broken = fresh.assign(x=fresh["x"] + 5)
+    assert selection_score(train, validation, broken, schema).violations == pytest.approx(
+        1 - shares[1]
+    )
+    assert SelectionScore(0.5, 0.0, 0.3).total > SelectionScore(0.7, 0.0, -0.1).total
+
+
 def test_a_resumed_run_with_all_three_ends_with_the_same_bits(new_run) -> None:
     settings = {
-        "imitation": {"warm_up": 3, "smooth": 0.5},
+        "imitation": {"smooth_warm_up": 4, "smooth": 0.5},
         "selection": {"measurements": 6, "min_rows": 10, "max_rows": 60},
     }
 
