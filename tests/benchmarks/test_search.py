@@ -193,9 +193,9 @@ def test_a_study_belongs_to_its_tables_splits_and_rules(tables):
     name = study_name(PRESET, tables, [100])
     assert name != study_name(PRESET, tables[:1], [100])
     assert name != study_name(PRESET, tables, [101])
-    longer = {**PRESET.imitation, "warm_up": "10 * rows^0.6 within [100, 3000]"}
+    longer = {**PRESET.imitation, "warm_up": "10 * rows^0.6 within [20, 3000]"}
     assert name != study_name(replace(PRESET, imitation=longer), tables, [100])
-    more = {**PRESET.imitation, "warm_up": "12 * rows^0.5 within [100, 3000]"}
+    more = {**PRESET.imitation, "warm_up": "12 * rows^0.5 within [20, 3000]"}
     assert name == study_name(replace(PRESET, imitation=more), tables, [100])
 
 
