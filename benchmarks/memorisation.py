@@ -134,6 +134,7 @@ def draw(curves: pd.DataFrame, stop: int, path: Path) -> None:
 
 def page(curves: pd.DataFrame, stop: int, table: str, command: str, image: str) -> str:
     """Return the Markdown page."""
+    curves = curves.reset_index(drop=True)  # rows are found by label below
     grouped = curves.groupby("records")
     lines = [
         "# Memorisation over training",
@@ -189,9 +190,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         Console(stderr=True).print(f"error: {error}")
         return 2
     image = Path("images") / f"memorisation-{table.name}.svg"
-    draw(pd.concat(curves), stop, options.docs / image)
+    together = pd.concat(curves, ignore_index=True)
+    draw(together, stop, options.docs / image)
+    seeds = " ".join(map(str, options.seeds))
     command = f"python -m benchmarks.memorisation --table {table.name} --data-dir DIR"
-    text = page(pd.concat(curves), stop, table.name, command, str(image))
+    command += f" --seeds {seeds} --times {options.times}"
+    text = page(together, stop, table.name, command, str(image))
     write_text(options.docs / "memorisation.md", text)
     return 0
 

@@ -11,7 +11,7 @@ def curves() -> pd.DataFrame:
         for seed in (0, 1)
         for records, c2st, excess in ((100, 0.7, 0.0), (200, 0.6, 0.01), (400, 0.56, 0.2))
     ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, index=[0, 1, 2, 0, 1, 2])
 
 
 def test_the_page_compares_the_stop_with_the_best(tmp_path):
