@@ -50,7 +50,8 @@ class ImitationConfig:
         smooth: share of the steps that take records of a Gaussian mixture fitted to training rows
             (:class:`~agents.callbacks.smoothed_records.SmoothedRecords`) in place of real ones,
             with nothing hidden. Only on tables of at most 200 features that are mostly numbers
-            (the mixture's ``continuous_share`` above 0.5): levels and missing values blur it.
+            (:func:`~agents.callbacks.smoothed_records.can_be_smoothed`): levels and missing values
+            blur it.
         smooth_warm_up: length of the warm-up in place of ``warm_up`` where records are smoothed;
             its rate falls linearly to a tenth. Longer, as no row is learnt from most of its steps.
         components: of that mixture.
@@ -80,7 +81,7 @@ class ImitationConfig:
 
 
 class ImitationCallback(BaseCallback):
-    """Raises the likelihood of real records, under dropout, before each rollout.
+    """Raises the likelihood of real and of smoothed records before each rollout.
 
     Rows are encoded anew each time: the place inside a cell is drawn again.
 

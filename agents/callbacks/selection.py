@@ -47,9 +47,9 @@ class SelectionConfig:
 class SelectionCallback(BaseCallback):
     """Keeps the average of the weights that validation rows like best, and ends with it.
 
-    The criterion is fidelity against validation rows with a penalty for membership
-    (:mod:`rlsyn_env.metrics.selection`): likelihood or fidelity to training rows would choose the
-    snapshot that copies most.
+    The criterion is fidelity against validation rows with penalties for membership and broken
+    constraints (:mod:`rlsyn_env.metrics.selection`): likelihood or fidelity to training rows would
+    choose the snapshot that copies most.
 
     Args:
         train: rows the generator trains on.

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from stable_baselines3.common.distributions import Distribution
 from torch.distributions import Categorical
+
+from agents.policies.autoregressive.made_distribution import MadeDistribution
 
 _MARGIN = 2.0**-23  # keeps a coordinate in its bin through a = 2u - 1 and back in float32
 
 
-class CellDistribution(Distribution):
+class CellDistribution(MadeDistribution):
     """n bins' probabilities with their edges; SB3's face of a histogram density.
 
     Actions are ``a = 2u - 1`` in [-1, 1], ``(n,)`` or ``(n, 1)``, or bin numbers when ``discrete``.
@@ -40,14 +41,6 @@ class CellDistribution(Distribution):
     @distribution.setter
     def distribution(self, _: Any) -> None:
         """SB3's constructor sets None."""
-
-    def proba_distribution_net(self, *args: Any, **kwargs: Any) -> Any:
-        """SB3 asks for it; the policy makes the logits, so there is nothing to build them from."""
-        raise NotImplementedError("the autoregressive policy makes the logits itself")
-
-    def proba_distribution(self, *args: Any, **kwargs: Any) -> CellDistribution:
-        """Return itself: it is made whole."""
-        return self
 
     def log_prob(self, actions: torch.Tensor) -> torch.Tensor:
         """Return ``(n,)``: log density with respect to a, or log share of the bin if discrete."""
@@ -91,14 +84,6 @@ class CellDistribution(Distribution):
         share = shares.gather(-1, bins)
         place = (wanted - cumulated.gather(-1, bins) + share) / share.clamp(min=1e-12)
         return self._action(bins.squeeze(-1), place.squeeze(-1).clamp(0, 1))
-
-    def actions_from_params(self, *args: Any, **kwargs: Any) -> torch.Tensor:
-        """SB3 asks for it; the policy makes the logits, so there is nothing to build them from."""
-        raise NotImplementedError("the autoregressive policy makes the logits itself")
-
-    def log_prob_from_params(self, *args: Any, **kwargs: Any) -> tuple[torch.Tensor, torch.Tensor]:
-        """SB3 asks for it; the policy makes the logits, so there is nothing to build them from."""
-        raise NotImplementedError("the autoregressive policy makes the logits itself")
 
     @property
     def n_bins(self) -> torch.Tensor:

@@ -84,7 +84,7 @@ class BinHeads(nn.Module):
     def at(self, feature: int, hidden: torch.Tensor) -> torch.Tensor:
         """Return ``(n, K)`` logits of one feature for hidden vectors ``(n, width)``.
 
-        K is the number of its bins, or that of the feature that has the most.
+        K is 2 for a feature of two bins, and the most bins of any feature for the others.
         """
         place = self._place[feature]
         if self.n_bins[feature] == 2:

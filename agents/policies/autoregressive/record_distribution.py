@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from stable_baselines3.common.distributions import Distribution
 from torch.distributions import Categorical
 from torch.nn import functional as F  # noqa: N812
 
 from agents.policies.autoregressive.distribution import LOG_TWO, CellDistribution
 from agents.policies.autoregressive.heads import RecordLogits
+from agents.policies.autoregressive.made_distribution import MadeDistribution
 from agents.policies.autoregressive.network import AutoregressiveNetwork
 
 
-class RecordDistribution(Distribution):
+class RecordDistribution(MadeDistribution):
     """B records' d conditional distributions; everything is ``(B * d,)``, record by record.
 
     Features of two bins are one logit each, so a thousand of them cost what they say and not what
@@ -41,14 +41,6 @@ class RecordDistribution(Distribution):
     @distribution.setter
     def distribution(self, _: Any) -> None:
         """SB3's constructor sets None."""
-
-    def proba_distribution_net(self, *args: Any, **kwargs: Any) -> Any:
-        """SB3 asks for it; the policy makes the logits, so there is nothing to build them from."""
-        raise NotImplementedError("the autoregressive policy makes the logits itself")
-
-    def proba_distribution(self, *args: Any, **kwargs: Any) -> RecordDistribution:
-        """Return itself: it is made whole."""
-        return self
 
     def log_prob(self, actions: torch.Tensor) -> torch.Tensor:
         """Return log densities with respect to a, or log shares of bins if discrete."""
@@ -89,14 +81,6 @@ class RecordDistribution(Distribution):
     def mode(self) -> torch.Tensor:
         """Return the middle of the densest bin of each."""
         return self._cells().mode()
-
-    def actions_from_params(self, *args: Any, **kwargs: Any) -> torch.Tensor:
-        """SB3 asks for it; the policy makes the logits, so there is nothing to build them from."""
-        raise NotImplementedError("the autoregressive policy makes the logits itself")
-
-    def log_prob_from_params(self, *args: Any, **kwargs: Any) -> tuple[torch.Tensor, torch.Tensor]:
-        """SB3 asks for it; the policy makes the logits, so there is nothing to build them from."""
-        raise NotImplementedError("the autoregressive policy makes the logits itself")
 
     def _cells(self) -> CellDistribution:
         network = self._network
