@@ -56,6 +56,6 @@ class ConstraintScreen:
         return (
             f"only {self._good:,} of {self._seen:,} records satisfy the constraints, too few to "
             f"draw until enough do; most broken: {rules}. Train longer or with a larger weight "
-            "(--reward-term constraints=4), remove rules from the schema, fix other values, or do "
+            "(--reward-term constraints=8), remove rules from the schema, fix other values, or do "
             "not enforce them"
         )

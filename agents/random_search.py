@@ -76,11 +76,13 @@ class RecordARS(ARS):
         rewards = []
         observations = self.env.reset()
         for _ in range(math.ceil(self.n_eval_episodes / core.n_envs)):
+            returns = np.zeros(core.n_envs, dtype=np.float32)
             for _ in range(core.episode_length):
                 actions, _ = policy.predict(observations, deterministic=True)  # type: ignore[arg-type]
                 observations, reward, _, _ = self.env.step(actions)
+                returns += reward
                 self.num_timesteps += core.n_envs
                 callback.on_step()
-            rewards.append(reward)
+            rewards.append(returns)
             records.append(core.finished_records)
         return np.concatenate(rewards)

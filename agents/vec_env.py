@@ -83,16 +83,17 @@ class RecordVecEnv(VecEnv):
 
     def _final_infos(self, result: StepResult) -> list[dict[str, Any]]:
         """Return the ``n`` infos of a last step."""
-        final = result.final_observations
-        assert final is not None  # the core gives them on a last step; for the type checker
+        final, returns = result.final_observations, result.returns
+        assert final is not None  # the core gives both on a last step; for the type checker
+        assert returns is not None
         elapsed = round(time.perf_counter() - self._started, 6)
         length = self.core.episode_length
         infos: list[dict[str, Any]] = [
             {
                 "terminal_observation": final[index],
-                "episode": {"r": reward, "l": length, "t": elapsed},
+                "episode": {"r": value, "l": length, "t": elapsed},
             }
-            for index, reward in enumerate(result.rewards.tolist())
+            for index, value in enumerate(returns.tolist())
         ]
         if result.reward_terms:
             names = list(result.reward_terms)

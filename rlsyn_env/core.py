@@ -34,9 +34,11 @@ class StepResult:
     Attributes:
         observations: ``(n, obs_dim)`` float32; after the last step those of the next episodes
             (without autoreset the terminal ones).
-        rewards: ``(n,)`` float32, 0 before the last step.
+        rewards: ``(n,)`` float32; before the last step 0, but for terms that a feature settles in
+            part (:attr:`rlsyn_env.rewards.RewardTerm.settled_at`).
         terminated: whether the episodes (all n: they move in lockstep) have ended.
         final_observations: ``(n, obs_dim)`` float32 terminal observations, on the last step only.
+        returns: ``(n,)`` float32 sums of the episodes' rewards, on the last step only.
         reward_terms: unweighted value ``(n,)`` of every term, on the last step only.
         records: ``(n, d)`` float32 finished records in [0, 1], on the last step only.
     """
@@ -45,6 +47,7 @@ class StepResult:
     rewards: Floats
     terminated: bool
     final_observations: Floats | None = None
+    returns: Floats | None = None
     reward_terms: dict[str, Floats] | None = None
     records: Floats | None = None
 
@@ -184,7 +187,7 @@ class RecordCore:
             records = np.minimum((obs[:, :d] + 1) / 2, 1)
             return self._end(records, obs.copy())
         obs[:, d + self._t] = 1
-        return StepResult(obs.copy(), np.zeros(self.n_envs, np.float32), terminated=False)
+        return StepResult(obs.copy(), self._settled(t), terminated=False)
 
     def score(self, records: Floats) -> tuple[Floats, dict[str, Floats]]:
         """Weighted reward ``(m,)`` and the value ``(m,)`` of every term, with nothing learnt.
@@ -197,6 +200,16 @@ class RecordCore:
         for term in self.reward_terms:
             total += np.float32(term.weight) * values[term.name]
         return total, values
+
+    def last_rewards(self, records: Floats) -> Floats:
+        """Rewards ``(m,)`` of the last step of finished records, with nothing learnt.
+
+        They are the :meth:`score` less what features before the last have settled.
+
+        Args:
+            records: ``(m, d)`` float32 in [0, 1].
+        """
+        return self._last(records, self.score(records)[1])
 
     def terminal_records(self, actions: npt.ArrayLike, next_observations: Floats) -> Floats:
         """Records ``(m, d)`` of m terminal transitions, as a replay buffer stores them.
@@ -294,12 +307,35 @@ class RecordCore:
         if self.co_train:
             for term in self.reward_terms:
                 term.observe(records)
-        rewards, values = self.score(records)
+        returns, values = self.score(records)
+        rewards = self._last(records, values)
         if self.autoreset:
             observations = self._begin()
         else:
             observations, self._t = final.copy(), -1
-        return StepResult(observations, rewards, True, final, values, records.copy())
+        return StepResult(observations, rewards, True, final, returns, values, records.copy())
+
+    def _settled(self, position: int) -> Floats:
+        """Weighted sum ``(n,)`` of what a feature settles in the running records."""
+        total = np.zeros(self.n_envs, dtype=np.float32)
+        speaking = [term for term in self.reward_terms if position in term.settled_at]
+        if speaking:
+            records = np.minimum((self._obs[:, : self.n_features] + 1) / 2, 1)
+            for term in speaking:
+                total += np.float32(term.weight) * term.part(records, position)
+        return total
+
+    def _last(self, records: Floats, values: dict[str, Floats]) -> Floats:
+        """Weighted sum ``(m,)`` of what the last step settles, given every term's value."""
+        last = self.n_features - 1
+        total = np.zeros(len(records), dtype=np.float32)
+        for term in self.reward_terms:
+            weight = np.float32(term.weight)
+            if self.mode == "oneshot" or not term.settled_at:
+                total += weight * values[term.name]
+            elif last in term.settled_at:
+                total += weight * term.part(records, last)
+        return total
 
     def _pinned(self, records: Floats) -> Floats:
         if self._pins is None:

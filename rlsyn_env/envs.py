@@ -163,10 +163,10 @@ class RecordEnv(gym.Env[npt.NDArray[np.float32], Any]):
     def step(
         self, action: Any
     ) -> tuple[npt.NDArray[np.float32], float, bool, bool, dict[str, Any]]:
-        """Emit the next feature; the reward comes with the last one."""
+        """Emit the next feature; the discriminator's reward comes with the last one."""
         result = self.core.step(np.asarray(action)[None])
         if not result.terminated:
-            return result.observations[0], 0.0, False, False, {}
+            return result.observations[0], float(result.rewards[0]), False, False, {}
         assert result.final_observations is not None  # for the type checker
         assert result.records is not None
         terms = {name: float(v[0]) for name, v in (result.reward_terms or {}).items()}

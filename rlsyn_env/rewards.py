@@ -22,15 +22,21 @@ Rewards: TypeAlias = npt.NDArray[np.float32]
 
 
 class RewardTerm(ABC):
-    """One summand of the episode-end reward.
+    """One summand of an episode's reward, paid with the last feature.
+
+    A term that is a sum of parts, each settled by the features up to some position, may have them
+    paid as soon as they are: fewer steps then share the blame. It says so by :attr:`settled_at` and
+    :meth:`part`.
 
     Attributes:
         name: under which it is reported, ``reward/<name>`` in TensorBoard.
         weight: it is multiplied by this in the sum.
+        settled_at: positions of the features that settle a part; empty: all of it is paid last.
     """
 
     name: str
     weight: float = 1.0
+    settled_at: frozenset[int] = frozenset()
 
     def observe(self, records: Records) -> None:  # noqa: B027 - most terms learn nothing
         """Learn from finished records ``(n, d)`` in [0, 1]; not called with ``co_train=False``."""
@@ -38,6 +44,15 @@ class RewardTerm(ABC):
     @abstractmethod
     def __call__(self, records: Records) -> Rewards:
         """Score finished records ``(n, d)`` in [0, 1]; returns ``(n,)`` float32, unweighted."""
+
+    def part(self, records: Records, position: int) -> Rewards:
+        """Return the part ``(n,)`` float32, unweighted, that the feature at a position settles.
+
+        Args:
+            records: ``(n, d)`` in [0, 1]; what follows the position is not yet known.
+            position: one of :attr:`settled_at`. The parts of all of them sum to the term's value.
+        """
+        raise NotImplementedError(f"the reward term '{self.name}' has no parts")
 
 
 def _softplus(logits: Rewards) -> Rewards:
@@ -82,8 +97,9 @@ class AdversarialReward(RewardTerm):
 
 
 #: Weight of the term ``constraints``, which is there whenever the schema has constraints. A broken
-#: rule then costs about what a discriminator that is sure of a record takes (logit 2: 88 %).
-CONSTRAINT_WEIGHT = 2.0
+#: rule then costs more than a discriminator that is sure of a record takes (logit 3: 95 %). Of 2, 4
+#: and 8, the smallest with which a tenth of the breaches are left (docs/constraints.md).
+CONSTRAINT_WEIGHT = 4.0
 _CONSTRAINTS = "constraints"
 
 

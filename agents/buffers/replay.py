@@ -114,5 +114,5 @@ class RelabellingReplayBuffer(NStepReplayBuffer):
         records = core.terminal_records(
             self.actions[positions, envs], self.next_observations[positions, envs]
         )
-        self.rewards[positions, envs] = core.score(records)[0]
+        self.rewards[positions, envs] = core.last_rewards(records)
         self.scored_at[positions, envs] = updates

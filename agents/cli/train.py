@@ -63,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--reward", **absent, help="logit (default), softplus, logsigmoid or sigmoid")
     add(
         "--reward-term", **absent, nargs="+", action="extend", metavar="NAME=WEIGHT",
-        help="weights of further terms; the schema's constraints have 2 (constraints=0: off)",
+        help="weights of further terms; the schema's constraints have 4 (constraints=0: off)",
     )  # fmt: skip
     add("--env", **absent, metavar="ID", help="environment id (the algorithm's own)")
     add(

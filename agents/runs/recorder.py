@@ -116,5 +116,6 @@ class RecordedVecEnv(RecordVecEnv):
                 name: float(np.mean([info["reward_terms"][name] for info in infos]))
                 for name in names
             }
-            self.recorder.add(self.core.finished_records, rewards, terms)
+            returns = np.array([info["episode"]["r"] for info in infos], dtype=np.float32)
+            self.recorder.add(self.core.finished_records, returns, terms)
         return observations, rewards, dones, infos

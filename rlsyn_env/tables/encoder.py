@@ -141,11 +141,8 @@ class RecordEncoder:
             )
         if np.isnan(records).any():
             raise EncodingError("records contain NaN, expected numbers in [0, 1]")
-        by_name = {feature.name: index for index, feature in enumerate(self.features)}
-        needed = dict.fromkeys(names)
-        for formula in reversed(self._formulas):  # each after those that need it
-            if formula.name in needed:
-                needed |= dict.fromkeys(formula.sources)
+        by_name = self._position_of
+        needed = self._needed(names)
         computed = [formula for formula in self._formulas if formula.name in needed]
         computed_names = {formula.name for formula in computed}
         columns: dict[str, pd.Series] = {}
@@ -159,6 +156,27 @@ class RecordEncoder:
         for formula in computed:
             columns[formula.name] = evaluate(formula, columns, self.schema)
         return {name: columns[name] for name in names}
+
+    def positions(self, names: Sequence[str]) -> list[int]:
+        """Return the positions of the features that some columns are decoded from, in order.
+
+        Args:
+            names: among the schema's ``output_names``; constant columns need no feature.
+        """
+        by_name = self._position_of
+        return sorted(by_name[name] for name in self._needed(names) if name in by_name)
+
+    @property
+    def _position_of(self) -> dict[str, int]:
+        return {feature.name: index for index, feature in enumerate(self.features)}
+
+    def _needed(self, names: Sequence[str]) -> dict[str, None]:
+        """Return columns and whatever they are computed from, as keys."""
+        needed = dict.fromkeys(names)
+        for formula in reversed(self._formulas):  # each after those that need it
+            if formula.name in needed:
+                needed |= dict.fromkeys(formula.sources)
+        return needed
 
     def _fixed_column(self, name: str, n: int) -> pd.Series:
         """Return a constant or all-missing column (n,)."""

@@ -16,6 +16,7 @@ from agents.runs.config import TrainConfig, merge_resumed
 from agents.runs.outcome import export_model
 from rlsyn_env.datasets import simulate_ehr
 from rlsyn_env.errors import ConfigError
+from rlsyn_env.rewards import CONSTRAINT_WEIGHT
 from rlsyn_env.tables.constraints import Constraints, schema_constraints
 from rlsyn_env.tables.encoder import RecordEncoder
 from rlsyn_env.tables.reader import read_table
@@ -76,7 +77,7 @@ def test_the_run_has_the_term_as_asked(new_run) -> None:
         assert saved.reward_terms == options.get("reward_terms", {})
         return {term.name: term.weight for term in run.vec_env.core.reward_terms}
 
-    assert terms("default") == {"adversarial": 1.0, "constraints": 2.0}
+    assert terms("default") == {"adversarial": 1.0, "constraints": CONSTRAINT_WEIGHT}
     assert terms("more", reward_terms={"constraints": 5.0})["constraints"] == 5.0
     assert terms("off", reward_terms={"constraints": 0.0}) == {"adversarial": 1.0}
 
@@ -118,9 +119,9 @@ def test_relabelled_rewards_include_it(new_run) -> None:
     buffer.scored_at[last] = -1  # as after an update of the adversary
     envs = np.arange(core.n_envs)
     buffer._relabel(np.full(core.n_envs, last), envs)
-    expected, values = core.score(result.records)
-    assert (values["constraints"] < 0).any()
-    assert np.allclose(buffer.rewards[last], expected, atol=1e-4)
+    assert (result.reward_terms["constraints"] < 0).any()
+    assert np.allclose(buffer.rewards[last], core.last_rewards(result.records), atol=1e-4)
+    assert np.allclose(buffer.rewards.sum(axis=0), core.score(result.records)[0], atol=1e-4)
 
 
 @pytest.mark.slow
@@ -130,7 +131,7 @@ def test_a_run_that_enforces_them_writes_none_that_is_broken(tmp_path, capsys) -
     budget = ["--n-envs", "32", "--total-records", "128", "--no-progress", "--enforce-constraints"]
     assert main(["train", *options, *budget]) == 0
     printed = capsys.readouterr().out
-    assert "constraints, weight 2 in the reward" in printed
+    assert "constraints, weight 4 in the reward" in printed
     assert "constraint_violations" in printed
     schema = TableSchema.load(out / "schema.yaml")
     rules = schema.constraints

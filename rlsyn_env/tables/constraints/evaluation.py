@@ -63,14 +63,24 @@ class Constraints:
         """Columns that the rules name, each once."""
         return tuple(dict.fromkeys(name for names in self._named for name in names))
 
+    @property
+    def names_by_rule(self) -> tuple[tuple[str, ...], ...]:
+        """Columns that each of the rules names."""
+        return tuple(tuple(named) for named in self._named)
+
     def without(self, names: Collection[str]) -> Constraints:
         """Return the rules that name none of some columns."""
-        kept = [k for k, named in enumerate(self._named) if set(names).isdisjoint(named)]
-        left = copy(self)
-        left.rules = tuple(self.rules[k] for k in kept)
-        left._named = [self._named[k] for k in kept]
-        left._holds = [self._holds[k] for k in kept]
-        return left
+        return self.select(
+            [k for k, named in enumerate(self._named) if set(names).isdisjoint(named)]
+        )
+
+    def select(self, positions: Sequence[int]) -> Constraints:
+        """Return the rules at some positions of :attr:`rules`."""
+        selected = copy(self)
+        selected.rules = tuple(self.rules[k] for k in positions)
+        selected._named = [self._named[k] for k in positions]
+        selected._holds = [self._holds[k] for k in positions]
+        return selected
 
     def broken(self, table: Table) -> BoolArray:
         """Bool ``(n, m)``: which row breaks which rule.
