@@ -25,6 +25,7 @@ from agents.policies.autoregressive import AutoregressivePolicy
 from agents.policies.autoregressive.record_distribution import RecordDistribution
 from rlsyn_env.errors import ConfigError
 from rlsyn_env.options import check_range
+from rlsyn_env.tables.constraints import schema_constraints
 from rlsyn_env.tables.encoder import RecordEncoder
 
 _LAST_WARM_UP_RATE = 0.1
@@ -47,6 +48,8 @@ class ImitationConfig:
             memorising; ``benchmarks/ablation.py`` measures what it is worth (``light-guards``).
         forget: share of the features before it that a step on real records does not see. The lower,
             the sharper are near-deterministic relations, and the better are training rows known.
+            Features that the schema's constraints need are always seen: a step that hides one side
+            of a rule teaches to break it.
         smooth: share of the steps that take records of a Gaussian mixture fitted to training rows
             (:class:`~agents.callbacks.smoothed_records.SmoothedRecords`) in place of real ones,
             with nothing hidden. Only on tables of at most 200 features that are mostly numbers
@@ -115,6 +118,7 @@ class ImitationCallback(BaseCallback):
             own = np.random.default_rng([seed, 1])
             self._smoothed = SmoothedRecords(encoder, train, self.config.components, own)
         self._optimizer: torch.optim.Adam | None = None
+        self._forget: torch.Tensor | None = None
         self._saved: dict[str, Any] | None = None
         self._rollouts = 0
 
@@ -126,6 +130,11 @@ class ImitationCallback(BaseCallback):
                 "AutoregressivePolicy"
             )
         self._optimizer = torch.optim.Adam(policy.actor.parameters(), lr=self.config.rate)
+        if self.config.forget:
+            self._forget = torch.full((self._encoder.n_features,), self.config.forget)
+            rules = schema_constraints(self._encoder.schema)
+            self._forget[self._encoder.positions(rules.names)] = 0.0
+            self._forget = self._forget.to(self.model.device)
         if self._saved is not None:
             self._optimizer.load_state_dict(self._saved)
 
@@ -187,8 +196,8 @@ class ImitationCallback(BaseCallback):
         self, policy: AutoregressivePolicy, records: torch.Tensor, *, hide: bool
     ) -> torch.Tensor:
         bins = policy.actor.bins(records)
-        hidden = (self.config.dropout, self.config.forget) if hide else (0.0, 0.0)
-        logits = policy.actor.logits(records, bins, *hidden)
+        dropout, forget = (self.config.dropout, self._forget) if hide else (0.0, None)
+        logits = policy.actor.logits(records, bins, dropout, forget)
         distribution = RecordDistribution(policy.actor, logits, discrete=policy.discrete)
         return -distribution.log_shares(bins).mean()
 

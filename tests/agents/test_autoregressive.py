@@ -298,3 +298,6 @@ def test_dropout_acts_only_where_it_is_asked_for() -> None:
     plain = network.logits(records, bins).others
     torch.testing.assert_close(plain, network.logits(records, bins).others)
     assert not torch.equal(network.logits(records, bins, dropout=0.5).others, plain)
+    half = torch.full((network.d,), 0.5)
+    assert not torch.equal(network.logits(records, bins, forget=half).others, plain)
+    assert torch.equal(network.logits(records, bins, forget=0 * half).others, plain)

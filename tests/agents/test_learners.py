@@ -26,6 +26,7 @@ from rlsyn_env.errors import ConfigError
 from rlsyn_env.metrics.selection import SelectionScore, selection_score
 from rlsyn_env.tables.encoder import RecordEncoder
 from rlsyn_env.tables.inference import infer_schema
+from rlsyn_env.tables.schema import TableSchema
 
 BOX = "RLSyn/Record-v0"
 CHEAP = {"steps_per_update": 1, "hidden": [8], "co_train_every": 64}
@@ -40,8 +41,9 @@ def table() -> pd.DataFrame:
     return pd.DataFrame({"x": x, "y": x + 0.3 * rng.normal(size=300), "z": rng.normal(size=300)})
 
 
-def model_on(table: pd.DataFrame, **hyper):
-    vec_env = make_vec_env(BOX, 64, seed=0, dataset=table, adversary_config=CHEAP)
+def model_on(table: pd.DataFrame, schema: TableSchema | None = None, **hyper):
+    data = {"dataset": table, "schema": schema}
+    vec_env = make_vec_env(BOX, 64, seed=0, adversary_config=CHEAP, **data)
     hyper = {"policy": "autoregressive", "policy_kwargs": NETWORK, **hyper}
     return make_model("ppo", vec_env, seed=0, device="cpu", hyperparams=hyper)
 
@@ -61,6 +63,26 @@ def test_imitation_teaches_dependences_before_the_first_reward(table) -> None:
     config = ImitationConfig(warm_up=150, warm_up_rate=5e-3, steps=0, dropout=0.2)
     model.learn(steps(model, 1), callback=ImitationCallback(model.env.core.encoder, table, config))
     assert correlation(model) > 0.6
+
+
+def test_features_that_constraints_need_are_never_forgotten() -> None:
+    rng = np.random.default_rng(0)
+    sex = rng.choice(["F", "M"], 600)
+    table = pd.DataFrame({"sex": sex, "x": rng.normal(size=600)})
+    table["code"] = ((sex == "F") & (rng.random(600) < 0.6)).astype(int)
+    plain = infer_schema(table)
+
+    def breaches(schema: TableSchema) -> float:
+        model = model_on(table, schema, learning_rate=0.0)
+        config = ImitationConfig(warm_up=150, warm_up_rate=5e-3, steps=0, dropout=0.05, forget=0.6)
+        encoder = model.env.core.encoder
+        model.learn(steps(model, 1), callback=ImitationCallback(encoder, table, config))
+        drawn = generate_table(model, model.env, 2000)
+        return float(((drawn["sex"] == "M") & (drawn["code"] == 1)).mean())
+
+    forgetful = breaches(plain)
+    ruled = dataclasses.replace(plain, constraints=("sex == 'F' or code == 0",))
+    assert breaches(ruled) < forgetful / 2
 
 
 def test_smoothed_records_keep_dependences_marginals_and_no_row(table) -> None:

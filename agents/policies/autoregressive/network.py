@@ -92,13 +92,17 @@ class RunningSum(nn.Module):
         return torch.searchsorted(self.inner, records.t().contiguous(), right=True).t()
 
     def forward(
-        self, records: torch.Tensor, bins: torch.Tensor, dropout: float = 0.0, forget: float = 0.0
+        self,
+        records: torch.Tensor,
+        bins: torch.Tensor,
+        dropout: float = 0.0,
+        forget: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Return ``(B, d, width)``; see :meth:`AutoregressiveNetwork.forward`."""
+        """Return ``(B, d, width)``; see :meth:`AutoregressiveNetwork.logits`."""
         terms = self._terms(records, bins)
-        if forget:
-            keep = torch.rand(*terms.shape[:2], 1, device=terms.device) >= forget
-            terms = terms * keep / (1 - forget)
+        if forget is not None:
+            keep = torch.rand(terms.shape[:2], device=terms.device) >= forget
+            terms = terms * (keep / (1 - forget)).unsqueeze(2)
         if dropout:
             terms = F.dropout(terms, dropout / 2)
         before = F.pad(terms.cumsum(dim=1)[:, :-1], (0, 0, 1, 0))
@@ -191,7 +195,11 @@ class AutoregressiveNetwork(RunningSum):
         self.heads = BinHeads(np.asarray(bin_edges, dtype=np.float32), width)
 
     def logits(
-        self, records: torch.Tensor, bins: torch.Tensor, dropout: float = 0.0, forget: float = 0.0
+        self,
+        records: torch.Tensor,
+        bins: torch.Tensor,
+        dropout: float = 0.0,
+        forget: torch.Tensor | None = None,
     ) -> RecordLogits:
         """Return the logits of all features of whole records.
 
@@ -201,7 +209,7 @@ class AutoregressiveNetwork(RunningSum):
             dropout: probability that a hidden unit is dropped; half of it for single units of the
                 prefix. For likelihood steps only, as the next one: a rollout's densities must be
                 those that were sampled from.
-            forget: probability that a whole feature of the prefix is left out.
+            forget: ``(d,)`` probabilities below 1 that a whole feature of the prefix is left out.
         """
         logits: RecordLogits = self.heads(self(records, bins, dropout, forget))
         return logits
