@@ -209,7 +209,7 @@ class RecordCore:
         Args:
             records: ``(m, d)`` float32 in [0, 1].
         """
-        return self._last(records, self.score(records)[1])
+        return self._without_settled(records, *self.score(records))
 
     def terminal_records(self, actions: npt.ArrayLike, next_observations: Floats) -> Floats:
         """Records ``(m, d)`` of m terminal transitions, as a replay buffer stores them.
@@ -308,7 +308,7 @@ class RecordCore:
             for term in self.reward_terms:
                 term.observe(records)
         returns, values = self.score(records)
-        rewards = self._last(records, values)
+        rewards = self._without_settled(records, returns, values)
         if self.autoreset:
             observations = self._begin()
         else:
@@ -325,16 +325,19 @@ class RecordCore:
                 total += np.float32(term.weight) * term.part(records, position)
         return total
 
-    def _last(self, records: Floats, values: dict[str, Floats]) -> Floats:
-        """Weighted sum ``(m,)`` of what the last step settles, given every term's value."""
+    def _without_settled(
+        self, records: Floats, total: Floats, values: Mapping[str, Floats]
+    ) -> Floats:
+        """Return what the last step pays of a total ``(m,)``, given the terms' values."""
+        if self.mode == "oneshot":
+            return total
         last = self.n_features - 1
-        total = np.zeros(len(records), dtype=np.float32)
         for term in self.reward_terms:
-            weight = np.float32(term.weight)
-            if self.mode == "oneshot" or not term.settled_at:
-                total += weight * values[term.name]
-            elif last in term.settled_at:
-                total += weight * term.part(records, last)
+            if term.settled_at:
+                settled = values[term.name]
+                if last in term.settled_at:
+                    settled = settled - term.part(records, last)
+                total = total - np.float32(term.weight) * settled
         return total
 
     def _pinned(self, records: Floats) -> Floats:
