@@ -148,7 +148,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 options.rows, options.codes, seed, options.total_records, options.counted
             )
             frame = pd.DataFrame(found)
-            Console().print(frame[frame["seed"] == seed].round(4).to_string(index=False))
+            shown = frame[frame["seed"] == seed].round(4).to_string(index=False)
+            Console().print(shown, soft_wrap=True)
         cohort = simulate_ehr(options.rows, options.codes, seed=options.seeds[0])
     except RLSynError as error:
         Console(stderr=True).print(f"error: {error}")
