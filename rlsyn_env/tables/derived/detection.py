@@ -24,20 +24,38 @@ def derive_columns(
     values, and be worth more than chance (``chance.py``). A column is computed from earlier ones
     if possible, otherwise from later ones; never from one that is computed from it.
 
+    The rows of a group repeat much of one another (a patient's days the patient's laboratory
+    values), so they are no independent evidence: a relation must also be found among one row of
+    each group. Otherwise any rare condition would be steps of a value that tells patients apart.
+
     Args:
         schema: complete schema; formulas that it has already stay.
-        train: training rows (n, columns); nothing is found among fewer than 30.
+        train: training rows (n, columns); nothing is found among fewer than 30, or fewer than 30
+            groups where the schema's group is among the columns.
         keep: columns that are generated in any case; so is the target.
     """
-    view = TableView(train, schema)
-    if view.n_rows < LEAST_ROWS:
-        return schema
-    found = _Search(view).run({*keep, schema.target})
+    kept = {*keep, schema.target}
+    found = _search(schema, train, kept)
+    if found and schema.group in train.columns:
+        lone = train.drop_duplicates(schema.group)
+        if len(lone) < len(train):
+            seen = {_relation(formula) for formula in _search(schema, lone, kept).values()}
+            found = {name: rule for name, rule in found.items() if _relation(rule) in seen}
     columns = tuple(
         dataclasses.replace(column, derived=found.get(column.name, column.derived))
         for column in schema.columns
     )
     return dataclasses.replace(schema, columns=columns)
+
+
+def _search(schema: TableSchema, rows: pd.DataFrame, kept: set[str | None]) -> dict[str, Formula]:
+    view = TableView(rows, schema)
+    return _Search(view).run(kept) if view.n_rows >= LEAST_ROWS else {}
+
+
+def _relation(formula: Formula) -> tuple[object, ...]:
+    """What two formulas share that differ in constants alone (fewer rows, fewer levels seen)."""
+    return formula.name, type(formula.rule), frozenset(formula.sources)
 
 
 class _Search:

@@ -110,6 +110,23 @@ def test_derived_columns_never_lead_back_to_themselves() -> None:
     schema.check(pd.DataFrame(columns))
 
 
+def test_rows_of_a_group_are_one_piece_of_evidence() -> None:
+    rng = np.random.default_rng(0)
+    patients = pd.DataFrame({"lab": rng.normal(100, 15, 60).round(2), "a": rng.normal(size=60)})
+    patients["rare"] = np.isin(np.arange(60), [5, 20, 40, 50]).astype(int)
+    patients["elderly"] = np.where(patients["lab"] < 100, "no", "yes")
+    patients["person"] = np.arange(60)
+    days = patients.loc[np.repeat(np.arange(60), 12)].reset_index(drop=True)
+    days["sleep"], days["active"] = rng.normal(7, 1, len(days)).round(2), rng.random(len(days))
+    days["rest"] = (24 - days["sleep"]).round(2)
+    unaware = formulas(days.drop(columns="person"))
+    assert [text.split(" = ")[0] for text in unaware] == ["rare", "elderly", "rest"]
+    aware = formulas(days, group="person")
+    assert [text.split(" = ")[0] for text in aware] == ["elderly", "rest"]
+    assert aware[1] == "rest = 24 - sleep"
+    assert formulas(days[days["person"] < 29], group="person") == []
+
+
 def test_few_rows_show_nothing() -> None:
     table = pd.DataFrame({"a": A, "b": B, "c": A - B})
     assert formulas(table.head(29)) == []
