@@ -88,7 +88,7 @@ def make_model(
         chosen = None  # a preset's default is for the step-by-step environments
     if chosen != default_policy:
         preset.pop("policy_kwargs", None)
-    rows = core.adversary.n_train if core.adversary is not None else None
+    rows = core.adversary.n_independent if core.adversary is not None else None
     arguments = resolve(merge(preset, overrides), core.episode_length, rows)
     policy_kwargs = _mapping(arguments.pop("policy_kwargs", None), "policy_kwargs")
     if isinstance(policy_kwargs.get("activation_fn"), str):

@@ -6,8 +6,9 @@ A value may be a *rule*, one of four forms of text:
 - ``N records`` or ``N episodes``: N times that, for batch and buffer sizes in transitions;
   ``N records or M steps``: as many whole records as make up M transitions where those are fewer;
 - ``linear from X to Y``: a schedule over the training (``learning_rate``, ``clip_range``, ...);
-- ``A * rows^B within [LOW, HIGH]``: a power of the number of training rows, for budgets and what
-  guards against memorising; a whole number where both limits are.
+- ``A * rows^B within [LOW, HIGH]``: a power of the number of training rows (of groups, where rows
+  have one: the rows of a group repeat one another), for budgets and what guards against memorising;
+  a whole number where both limits are.
 
 Everything else is passed to the algorithm as it is.
 """
@@ -106,7 +107,8 @@ def resolve(value: Any, episode_length: int, rows: int | None = None) -> Any:
     Args:
         value: anything; what is no rule comes back as it is.
         episode_length: steps of one episode.
-        rows: training rows; None where they are not known: rules of them give their lower limit.
+        rows: training rows, or groups; None where they are not known: rules of them give their
+            lower limit.
     """
     if isinstance(value, Mapping):
         return {key: resolve(entry, episode_length, rows) for key, entry in value.items()}

@@ -30,7 +30,7 @@ from rlsyn_env.tables.datasets import load_dataset
 from rlsyn_env.tables.encoded_rows import EncodedRows
 from rlsyn_env.tables.encoder import RecordEncoder
 from rlsyn_env.tables.schema import TableSchema
-from rlsyn_env.tables.splits import split_rows
+from rlsyn_env.tables.splits import first_of_groups, split_rows
 from rlsyn_env.tables.training_data import prepare_schema, settle_schema
 
 Records = npt.NDArray[np.float32]
@@ -143,6 +143,7 @@ class Adversary:
                 self._torch_rng,
             ).to(self.device)
         self._optimizer = self.build_optimizer(self._network)
+        self._n_independent = int(first_of_groups(train, encoder.schema.group).sum())
         self._real = EncodedRows(encoder, train, self._rng)
         held_out = train.iloc[:0] if validation is None else validation
         self._validation = EncodedRows(encoder, held_out, self._rng)
@@ -226,6 +227,11 @@ class Adversary:
     def n_train(self) -> int:
         """Number of real rows it trains on."""
         return len(self._real)
+
+    @property
+    def n_independent(self) -> int:
+        """Number of groups among those rows; of rows where the schema has no group."""
+        return self._n_independent
 
     def logits(self, records: Records) -> npt.NDArray[np.float32]:
         """Score records in eval mode (no dropout, no noise).

@@ -232,8 +232,9 @@ def _summary(built: Run) -> str:
     rules = built.encoder.schema.constraints
     weight = next((t.weight for t in built.vec_env.core.reward_terms if t.name == "constraints"), 0)
     test = 0 if built.data.test_table is None else len(built.data.test_table)
+    groups = f" ({built.data.n_independent:,} groups)" if built.data.schema.group else ""
     return (
-        f"{built.algorithm.name} on {built.data.name}: {len(rows.train):,} training, "
+        f"{built.algorithm.name} on {built.data.name}: {len(rows.train):,} training{groups}, "
         f"{len(rows.validation):,} validation and {test:,} test rows, "
         f"{built.encoder.n_features} features; {total_records(built):,} records in "
         f"{built.vec_env.num_envs} environments of {built.config.env}"

@@ -28,7 +28,7 @@ from rlsyn_env.tables.datasets.dataset import Cohort
 from rlsyn_env.tables.encoder import RecordEncoder
 from rlsyn_env.tables.reader import read_table
 from rlsyn_env.tables.schema import TableSchema
-from rlsyn_env.tables.splits import Split, split_rows
+from rlsyn_env.tables.splits import Split, first_of_groups, split_rows
 from rlsyn_env.tables.training_data import prepare_schema, settle_schema
 
 DEFAULT_DATASET = "breast_cancer"
@@ -66,6 +66,11 @@ class RunData:
     def validation(self) -> pd.DataFrame:
         """Rows that nothing trains on, for choices during training."""
         return self.table.iloc[self.split.validation]
+
+    @property
+    def n_independent(self) -> int:
+        """Number of groups among the training rows, of rows without one; see the preset's rules."""
+        return int(first_of_groups(self.train, self.schema.group).sum())
 
     def fit_encoder(self) -> RecordEncoder:
         """Fit the encoder on the training rows."""

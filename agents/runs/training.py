@@ -117,7 +117,7 @@ def build_run(config: TrainConfig, data: RunData, encoder: RecordEncoder | None 
         data.train,
         data.validation,
         config=AdversaryConfig.from_mapping(
-            _section(preset.adversary, config.settings.get("adversary"), len(data.train))
+            _section(preset.adversary, config.settings.get("adversary"), data.n_independent)
         ),
         seed=config.seed,
         device=config.device,
@@ -138,7 +138,7 @@ def build_run(config: TrainConfig, data: RunData, encoder: RecordEncoder | None 
         hyperparams=config.hyperparams,
     )
     if config.total_timesteps is None and config.total_records is None:
-        budget = resolve(preset.total_records, core.episode_length, len(data.train))
+        budget = resolve(preset.total_records, core.episode_length, data.n_independent)
         config = replace(config, total_records=budget)
     total = config.total_timesteps
     if total is None:
@@ -289,7 +289,8 @@ def learn(
 
 def _learners(run: Run) -> dict[str, Learner]:
     """Callbacks that are part of how an autoregressive policy learns, in the order they act."""
-    preset, settings, rows = run.algorithm.preset, run.config.settings, len(run.data.train)
+    preset, settings = run.algorithm.preset, run.config.settings
+    rows = run.data.n_independent
     learners: dict[str, Learner] = {}
     if not isinstance(run.model.policy, AutoregressivePolicy):
         return learners

@@ -82,6 +82,18 @@ def split_rows(
     return Split(*(rows[np.isin(unit_of_row, part)] for part in (train, validation, test)))
 
 
+def first_of_groups(table: pd.DataFrame, group: str | None) -> npt.NDArray[np.bool_]:
+    """Bool ``(n,)``: rows that are the first of their group.
+
+    They are what a table holds in independent evidence: the rows of a group repeat much of one
+    another. A row without group is a group of its own; without a group column every row is.
+    """
+    if group is None or group not in table.columns:
+        return np.ones(len(table), dtype=bool)
+    column = table[group]
+    return (~column.duplicated() | column.isna()).to_numpy(dtype=bool)
+
+
 def is_class_target(series: pd.Series) -> bool:
     """Tell whether a target holds classes: text, categories, booleans, or few whole numbers."""
     if isinstance(series.dtype, pd.CategoricalDtype) or pd.api.types.is_bool_dtype(series.dtype):

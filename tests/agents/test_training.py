@@ -5,15 +5,18 @@ import random
 import signal
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from stable_baselines3.common.callbacks import BaseCallback
 
 from agents.generation import generate, load_generator
 from agents.runs.checkpoint import load_checkpoint
+from agents.runs.config import TrainConfig
 from agents.runs.interrupts import StopRequest, TrainingStopped
 from agents.runs.outcome import export_model
-from agents.runs.training import learn, resume_run
+from agents.runs.run_data import load_run_data
+from agents.runs.training import Run, _learners, build_run, learn, resume_run
 from rlsyn_env.errors import ConfigError
 
 BUDGET = {"algo": "ppo", "n_envs": 128, "total_records": 1280}
@@ -103,6 +106,29 @@ def test_a_finished_run_goes_further_only_with_a_larger_budget(new_run) -> None:
     folder.set_status(finished=True)
     with pytest.raises(ConfigError, match="larger"):
         resume_run(folder, lambda saved: saved)
+
+
+def test_rules_of_rows_count_groups(tmp_path) -> None:
+    rng = np.random.default_rng(0)
+    people = np.repeat(np.arange(40), 100)
+    table = pd.DataFrame({"person": people, "x": rng.normal(size=4000), "y": rng.normal(size=4000)})
+    table.to_csv(tmp_path / "days.csv", index=False)
+
+    def built(group: str | None) -> Run:
+        drop = () if group else ("person",)
+        config = TrainConfig(data=str(tmp_path / "days.csv"), group=group, drop=drop, n_envs=16)
+        return build_run(config, load_run_data(config))
+
+    grouped, alone = built("person"), built(None)
+    assert len(grouped.data.train) > 2000
+    assert grouped.data.n_independent == grouped.data.train["person"].nunique() < 40
+    assert alone.data.n_independent == len(alone.data.train)
+    assert grouped.config.total_records == 12_288  # the least
+    assert alone.config.total_records > 30_000
+    imitations = [_learners(run)["imitation"] for run in (grouped, alone)]
+    dropout = [callback.config.dropout for callback in imitations]
+    assert dropout[0] == 0.7  # the most
+    assert dropout[1] < 0.3
 
 
 def test_a_run_without_a_checkpoint_starts_anew(new_run) -> None:

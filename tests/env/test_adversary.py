@@ -277,6 +277,17 @@ def test_from_dataset_keeps_validation_rows_apart():
     assert isinstance(adversary.encoder.decode(np.full((1, 11), 0.5, np.float32)), pd.DataFrame)
 
 
+def test_rows_of_a_group_count_once():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"person": np.repeat(np.arange(40), 5), "x": rng.normal(size=200)})
+    table["person"] = table["person"].where(table["person"] > 1).astype("Int64")  # ten without
+    grouped = Adversary.from_dataset(table, group="person", validation_size=0)
+    assert grouped.n_train == 200
+    assert grouped.n_independent == 38 + 10
+    alone = Adversary.from_dataset(table, drop=["person"], validation_size=0)
+    assert alone.n_independent == alone.n_train == 200
+
+
 def test_it_trains_under_no_grad(encoder, mixed_table):
     adversary = build(encoder, mixed_table)
     before = adversary.logits(fakes(encoder, seed=9))

@@ -13,6 +13,7 @@ from rlsyn_env.tables.derived.level_relations import LevelSearch
 from rlsyn_env.tables.derived.numeric_relations import NumericSearch
 from rlsyn_env.tables.derived.table_view import TableView
 from rlsyn_env.tables.schema import TableSchema
+from rlsyn_env.tables.splits import first_of_groups
 
 
 def derive_columns(
@@ -36,8 +37,8 @@ def derive_columns(
     """
     kept = {*keep, schema.target}
     found = _search(schema, train, kept)
-    if found and schema.group in train.columns:
-        lone = train.drop_duplicates(schema.group)
+    if found:
+        lone = train[first_of_groups(train, schema.group)]
         if len(lone) < len(train):
             seen = {_relation(formula) for formula in _search(schema, lone, kept).values()}
             found = {name: rule for name, rule in found.items() if _relation(rule) in seen}
