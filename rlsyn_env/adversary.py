@@ -230,7 +230,7 @@ class Adversary:
 
     @property
     def n_independent(self) -> int:
-        """Number of groups among those rows; of rows where the schema has no group."""
+        """Groups among those rows, or rows without: ``rows`` in a preset's rules."""
         return self._n_independent
 
     def logits(self, records: Records) -> npt.NDArray[np.float32]:

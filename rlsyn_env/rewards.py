@@ -97,8 +97,8 @@ class AdversarialReward(RewardTerm):
 
 
 #: Weight of the term ``constraints``, which is there whenever the schema has constraints. A broken
-#: rule then costs more than a discriminator that is sure of a record takes (logit 3: 95 %). Of 2, 4
-#: and 8, the smallest with which a tenth of the breaches are left (docs/constraints.md).
+#: rule then costs more than a discriminator that is sure of a record takes (logit 3: 95 %).
+#: What it is worth: docs/constraints.md.
 CONSTRAINT_WEIGHT = 4.0
 _CONSTRAINTS = "constraints"
 

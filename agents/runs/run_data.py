@@ -69,7 +69,7 @@ class RunData:
 
     @property
     def n_independent(self) -> int:
-        """Number of groups among the training rows, of rows without one; see the preset's rules."""
+        """Groups among the training rows, or rows without: ``rows`` in a preset's rules."""
         return int(first_of_groups(self.train, self.schema.group).sum())
 
     def fit_encoder(self) -> RecordEncoder:
