@@ -32,6 +32,7 @@ from rlsyn_env.registration import ENV_MODES
 from rlsyn_env.tables.encoder import RecordEncoder
 
 BATCH = 1024  # records played side by side: few enough for the caches
+MODEL_FORMAT = 2  # 1: embeddings that were not centred
 _BATCHES_PER_CHUNK = 8
 
 
@@ -55,7 +56,7 @@ def load_generator(run: str | Path | RunFolder, device: str = "cpu") -> Generato
     unpickling anything.
 
     Raises:
-        ConfigError: when the folder holds no trained model.
+        ConfigError: when the folder holds no trained model, or one of another format.
     """
     folder = run if isinstance(run, RunFolder) else RunFolder(run)
     if not folder.path.is_dir():
@@ -66,6 +67,11 @@ def load_generator(run: str | Path | RunFolder, device: str = "cpu") -> Generato
             f"'train.py --out {folder.path} --resume'"
         )
     spec = load_yaml(folder.generator_file)
+    if spec.get("format") != MODEL_FORMAT:
+        raise ConfigError(
+            f"{folder.model} has format {spec.get('format', 1)}, this version reads {MODEL_FORMAT};"
+            " train it anew, or use the version that wrote it"
+        )
     encoder = RecordEncoder.load(folder.encoder_file)
     vec_env = make_vec_env(spec["env_id"], spec["n_envs"], encoder=encoder)
     states = get_random_states()

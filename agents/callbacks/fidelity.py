@@ -1,4 +1,4 @@
-"""Every so often: how near the latest records are to the validation rows, and their marginals."""
+"""Every so often: how near the latest records are to real rows, and their marginals."""
 
 from __future__ import annotations
 
@@ -24,14 +24,13 @@ _NO_TEXT = ("stdout", "log", "json", "csv")  # SB3's text writers raise on figur
 class FidelityCallback(BaseCallback):
     """Logs ``fidelity/{column_shapes,pair_trends}`` and the image ``fidelity/marginals``.
 
-    They compare the latest finished records, exploration and all, with rows that neither the agent
-    nor the discriminator trains on. Only recorded here; the scalars' callback, which must come
-    later in the list, writes them out.
+    They compare the latest finished records, exploration and all, with real rows. Only recorded
+    here; the scalars' callback, which must come later in the list, writes them out.
 
     Args:
         recorder: of the finished episodes.
         encoder: decodes records.
-        validation: real rows ``(n, columns)``.
+        real: rows ``(n, columns)`` to compare with.
         every_records: records between two measurements.
     """
 
@@ -39,13 +38,13 @@ class FidelityCallback(BaseCallback):
         self,
         recorder: EpisodeRecorder,
         encoder: RecordEncoder,
-        validation: pd.DataFrame,
+        real: pd.DataFrame,
         every_records: int,
     ) -> None:
         super().__init__()
         self._recorder = recorder
         self._encoder = encoder
-        self._validation = validation
+        self._real = real
         self._every = every_records
         self._measured_at = 0
         self._measurements = 0
@@ -65,13 +64,13 @@ class FidelityCallback(BaseCallback):
 
     def _measure(self, *, figure: bool) -> None:
         recent = self._recorder.recent()
-        if len(recent) == 0 or len(self._validation) < 2:
+        if len(recent) == 0 or len(self._real) < 2:
             return
         self._measured_at = self._recorder.total
         self._measurements += 1
         names = list(self._encoder.schema.compared_names)
         synthetic = self._encoder.decode(recent)[names]
-        real = self._validation[names]
+        real = self._real[names]
         schema = self._encoder.schema
         self.logger.record("fidelity/column_shapes", column_shapes(real, synthetic, schema))
         if len(names) > 1:

@@ -48,8 +48,10 @@ class ImitationConfig:
             memorising; ``benchmarks/ablation.py`` measures what it is worth (``light-guards``).
         forget: share of the features before it that a step on real records does not see. The lower,
             the sharper are near-deterministic relations, and the better are training rows known.
-            Features that the schema's constraints need are always seen: a step that hides one side
-            of a rule teaches to break it.
+            A feature that hardly varies is hidden less, in proportion to the variance of its bins:
+            hidden codes that few records have teach a policy to lose count of them. Features that
+            the schema's constraints need are always seen: a step that hides one side of a rule
+            teaches to break it.
         smooth: share of the steps that take records of a Gaussian mixture fitted to training rows
             (:class:`~agents.callbacks.smoothed_records.SmoothedRecords`) in place of real ones,
             with nothing hidden. Only on tables of at most 200 features that are mostly numbers
@@ -131,7 +133,8 @@ class ImitationCallback(BaseCallback):
             )
         self._optimizer = torch.optim.Adam(policy.actor.parameters(), lr=self.config.rate)
         if self.config.forget:
-            self._forget = torch.full((self._encoder.n_features,), self.config.forget)
+            # Twice: an even yes-or-no feature, of variance 0.5, is hidden as often as any other.
+            self._forget = self.config.forget * (2 * policy.actor.variance).clamp(max=1).cpu()
             rules = schema_constraints(self._encoder.schema)
             self._forget[self._encoder.positions(rules.names)] = 0.0
             self._forget = self._forget.to(self.model.device)

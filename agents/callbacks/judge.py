@@ -118,5 +118,6 @@ def check_judgeable(train: pd.DataFrame, validation: pd.DataFrame) -> None:
     for role, table in (("training", train), ("validation", validation)):
         if len(table) < MIN_ROWS:
             raise ConfigError(
-                f"judging during training needs at least {MIN_ROWS} {role} rows, got {len(table)}"
+                f"judging during training needs at least {MIN_ROWS} {role} rows, got {len(table)}; "
+                "--validation-size sets what is kept for validation"
             )

@@ -53,6 +53,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="rows held out to judge (0.3); 0: train on the whole file, judge nothing",
     )  # fmt: skip
     test.add_argument("--test", **absent, metavar="FILE", help="file of held-out rows")
+    add(
+        "--validation-size", **absent, type=float, metavar="SHARE",
+        help="training rows kept to choose a snapshot by (0.15, or 0 where that is below 200 rows)",
+    )  # fmt: skip
     budget = parser.add_mutually_exclusive_group()
     budget.add_argument("--total-timesteps", **absent, type=int, metavar="N", help="steps to train")
     budget.add_argument("--total-records", **absent, type=int, metavar="N", help="records to train")

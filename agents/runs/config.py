@@ -36,7 +36,9 @@ class TrainConfig:
         no_derived: generate columns that are exact functions of others instead of computing them.
         test_size: share of rows held out to judge; 0: none, and nothing is judged.
         test: path of a table of held-out rows, in place of ``test_size``.
-        validation_size: share of the training rows that neither agent nor discriminator trains on.
+        validation_size: share of the training rows that neither agent nor discriminator trains on;
+            None: 0.15 where that is rows enough to choose a snapshot by or something else asks for
+            them (:func:`agents.runs.run_data.validation_share`), 0 where they could only be wasted.
         total_timesteps: training budget in environment steps.
         total_records: training budget in records; in place of ``total_timesteps``.
         n_envs: environments that are stepped together.
@@ -69,7 +71,7 @@ class TrainConfig:
     no_derived: bool = False
     test_size: float = 0.3
     test: str | None = None
-    validation_size: float = 0.15
+    validation_size: float | None = None
     total_timesteps: int | None = None
     total_records: int | None = None
     n_envs: int | None = None
@@ -92,8 +94,8 @@ class TrainConfig:
             raise ConfigError("give either --total-timesteps or --total-records, not both")
         if not 0 <= self.test_size < 1:
             raise ConfigError(f"--test-size must be in [0, 1), got {self.test_size}")
-        if not 0 <= self.validation_size < 1:
-            raise ConfigError(f"the validation share must be in [0, 1), got {self.validation_size}")
+        if self.validation_size is not None and not 0 <= self.validation_size < 1:
+            raise ConfigError(f"--validation-size must be in [0, 1), got {self.validation_size}")
         counts = ("total_timesteps", "total_records", "n_envs", "n_synthetic", "threads")
         for name in (*counts, "judge_every"):
             value = getattr(self, name)

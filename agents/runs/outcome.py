@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from agents.generation import Generator, generate
+from agents.generation import MODEL_FORMAT, Generator, generate
 from agents.judging import JudgedTables
 from agents.runs.config import save_yaml
 from agents.runs.run_data import RunData
@@ -25,6 +25,7 @@ def export_model(run: Run, folder: RunFolder) -> None:
     save_yaml(
         folder.generator_file,
         {
+            "format": MODEL_FORMAT,
             "algo": run.config.algo,
             "env_id": run.config.env,
             "n_envs": run.config.n_envs,

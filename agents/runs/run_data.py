@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from agents.callbacks.selection import SelectionConfig
 from agents.runs.config import TrainConfig
 from agents.runs.run_folder import RunFolder
 from rlsyn_env.cohorts import (
@@ -33,6 +34,7 @@ from rlsyn_env.tables.training_data import prepare_schema, settle_schema
 
 DEFAULT_DATASET = "breast_cancer"
 MIN_TRAIN_ROWS = 2
+VALIDATION_SHARE = 0.15
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,25 @@ class RunData:
         return RecordEncoder.fit(self.train, self.schema)
 
 
+def validation_share(config: TrainConfig, rows: int) -> float:
+    """Share of the rows beside the test rows that are kept from training.
+
+    A few hundred rows are worth more to the generator than to a choice that they are too few to
+    make: below the fewest that snapshots are chosen by, none are kept, unless the judge during
+    training or the discriminator's gap target asks for some.
+
+    Args:
+        config: options; ``validation_size`` overrides the rule.
+        rows: number of rows that are not test rows.
+    """
+    if config.validation_size is not None:
+        return config.validation_size
+    selection, adversary = (config.settings.get(name) or {} for name in ("selection", "adversary"))
+    fewest = selection.get("min_rows", SelectionConfig.min_rows)
+    wanted = config.judge_every is not None or adversary.get("gap_target") is not None
+    return VALIDATION_SHARE if wanted or VALIDATION_SHARE * rows >= fewest else 0.0
+
+
 def load_run_data(config: TrainConfig) -> RunData:
     """Read, check and split the table of a run; nothing is written.
 
@@ -91,7 +112,7 @@ def load_run_data(config: TrainConfig) -> RunData:
     split = split_rows(
         dataset.table,
         test_size=test_size,
-        validation_size=config.validation_size,
+        validation_size=validation_share(config, round(len(dataset.table) * (1 - test_size))),
         seed=config.seed,
         target=schema.target,
         group=schema.group,

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import pandas as pd
 import torch
 from rich.console import Console
 from sb3_contrib import ARS
@@ -264,7 +265,7 @@ def learn(
             CheckpointCallback(save, stop, checkpoint_seconds),
             *learners.values(),
             FidelityCallback(
-                recorder, run.encoder, run.data.validation, max(every, total_records(run) // 20)
+                recorder, run.encoder, _watched_rows(run.data), max(every, total_records(run) // 20)
             ),
             *_judge_callback(run),
             ScalarsCallback(recorder, core, every),
@@ -361,6 +362,11 @@ class _SetTimesteps(BaseCallback):
 
     def _on_step(self) -> bool:
         return True
+
+
+def _watched_rows(data: RunData) -> pd.DataFrame:
+    """Rows that the curves compare with: validation rows; training rows where none are kept."""
+    return data.validation if len(data.validation) else data.train
 
 
 def _judge_callback(run: Run) -> list[JudgeCallback]:

@@ -60,6 +60,7 @@ def test_a_run_with_it_ends_with_the_same_bits(algo: str, new_run) -> None:
             n_envs=64,
             total_records=1000,
             judge_every=every,
+            validation_size=0.15,
             hyperparams=LIGHT.get(algo, {}),
         )
         learn(run, folder)

@@ -85,6 +85,20 @@ def test_features_that_constraints_need_are_never_forgotten() -> None:
     assert breaches(ruled) < forgetful / 2
 
 
+@pytest.mark.slow
+def test_rare_codes_are_counted_although_features_are_forgotten() -> None:
+    rng = np.random.default_rng(0)
+    codes = np.zeros((1000, 100), dtype=int)
+    for row in codes:
+        row[rng.choice(100, 3, replace=False)] = 1
+    table = pd.DataFrame(codes, columns=[f"code{i}" for i in range(100)])
+    model = model_on(table, learning_rate=0.0)
+    config = ImitationConfig(warm_up=300, warm_up_rate=5e-3, steps=0, dropout=0.05, forget=0.2)
+    model.learn(steps(model, 1), callback=ImitationCallback(model.env.core.encoder, table, config))
+    counts = generate_table(model, model.env, 500).sum(axis=1)
+    assert (counts == 3).mean() > 0.75  # 0.48 before embeddings were centred and hiding weighed
+
+
 def test_smoothed_records_keep_dependences_marginals_and_no_row(table) -> None:
     encoder = RecordEncoder.fit(table)
     smoothed = SmoothedRecords(encoder, table, 3, np.random.default_rng(0))

@@ -9,13 +9,14 @@ import pandas as pd
 import pytest
 import torch
 from stable_baselines3.common.callbacks import BaseCallback
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from agents.generation import generate, load_generator
 from agents.runs.checkpoint import load_checkpoint
 from agents.runs.config import TrainConfig
 from agents.runs.interrupts import StopRequest, TrainingStopped
 from agents.runs.outcome import export_model
-from agents.runs.run_data import load_run_data
+from agents.runs.run_data import load_run_data, validation_share
 from agents.runs.training import Run, _learners, build_run, learn, resume_run
 from rlsyn_env.errors import ConfigError
 
@@ -108,6 +109,36 @@ def test_a_finished_run_goes_further_only_with_a_larger_budget(new_run) -> None:
         resume_run(folder, lambda saved: saved)
 
 
+@pytest.mark.parametrize(
+    ("rows", "options", "share"),
+    [
+        (300, {}, 0.0),
+        (300, {"settings": {"selection": {"min_rows": 40}}}, 0.15),
+        (300, {"settings": {"selection": False}}, 0.0),
+        (300, {"settings": {"adversary": {"gap_target": 0.2}}}, 0.15),
+        (300, {"judge_every": 100}, 0.15),
+        (300, {"validation_size": 0.3}, 0.3),
+        (1333, {}, 0.0),
+        (1334, {}, 0.15),
+        (1334, {"validation_size": 0.0}, 0.0),
+    ],
+)
+def test_rows_are_kept_for_validation_where_they_can_choose(rows, options, share) -> None:
+    assert validation_share(TrainConfig(**options), rows) == share
+
+
+@pytest.mark.slow
+def test_a_run_that_keeps_no_row_for_validation_still_draws_its_curves(new_run) -> None:
+    run, folder = new_run("all", **BUDGET)
+    assert len(run.data.validation) == 0
+    learn(run, folder)
+    events = EventAccumulator(str(folder.path))
+    events.Reload()
+    shapes = [event.value for event in events.Scalars("fidelity/column_shapes")]
+    assert shapes
+    assert np.isfinite(shapes).all()
+
+
 def test_rules_of_rows_count_groups(tmp_path) -> None:
     rng = np.random.default_rng(0)
     people = np.repeat(np.arange(40), 100)
@@ -129,6 +160,15 @@ def test_rules_of_rows_count_groups(tmp_path) -> None:
     dropout = [callback.config.dropout for callback in imitations]
     assert dropout[0] == 0.7  # the most
     assert dropout[1] < 0.3
+
+
+def test_a_model_of_another_format_is_refused(new_run) -> None:
+    run, folder = new_run("old", **BUDGET)
+    export_model(run, folder)
+    text = folder.generator_file.read_text()
+    folder.generator_file.write_text(text.replace("format: 2", "format: 9"))
+    with pytest.raises(ConfigError, match="format 9, this version reads 2"):
+        load_generator(folder)
 
 
 def test_a_run_without_a_checkpoint_starts_anew(new_run) -> None:

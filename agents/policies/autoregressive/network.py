@@ -2,8 +2,10 @@
 
 NADE (Larochelle and Murray 2011): the prefix enters as a running sum of embeddings, one for each
 emitted feature, so a longer prefix costs O(width) more and whole records need one cumulative sum.
-Residual blocks shared by all positions and a head per position follow. Parameters and work are
-proportional to the number of bins of all features together.
+Embeddings are centred: a bin adds what sets it apart from the feature's average, so that a common
+value (a code that a patient does not have) adds next to nothing and a rare one stays visible after
+a thousand features. Residual blocks shared by all positions and a head per position follow.
+Parameters and work are proportional to the number of bins of all features together.
 """
 
 from __future__ import annotations
@@ -24,10 +26,12 @@ class Prefix:
 
     Attributes:
         total: ``(n, width)``.
+        levels: centred embeddings ``(bins, width)`` of the weights that the prefix began with.
         length: number of features that the sum holds.
     """
 
     total: torch.Tensor
+    levels: torch.Tensor
     length: int = 0
 
 
@@ -44,9 +48,12 @@ class RunningSum(nn.Module):
     """
 
     edges: torch.Tensor  # (d, K + 1)
+    variance: torch.Tensor  # (d,) of a feature's centred one-hot vector, 0 to 1: how much it tells
     scale: torch.Tensor  # (d,) keeps the variance of the running sum
     inner: torch.Tensor  # (d, K - 1) inner edges
     first: torch.Tensor  # (d,) row of a feature's first bin in the embeddings
+    feature: torch.Tensor  # (rows of the embeddings,) the feature of a bin
+    share: torch.Tensor  # (rows of the embeddings, 1) width of a bin: its probability in real rows
     graded: torch.Tensor  # features with a bin that is no atom
     graded_first: torch.Tensor  # (d,) row of a graded feature's first bin among the slopes
     graded_bins: torch.Tensor  # (rows of the slopes,) 0 for atoms
@@ -56,17 +63,22 @@ class RunningSum(nn.Module):
     ) -> None:
         super().__init__()
         edges = np.asarray(bin_edges, dtype=np.float32)
-        exists = np.diff(edges, axis=1) > 0
+        widths = np.diff(edges, axis=1)
+        exists = widths > 0
         graded = exists if atoms is None else exists & ~np.asarray(atoms, dtype=bool)
         n_bins, is_graded = exists.sum(axis=1), graded.sum(axis=1) > 0
         graded_bins = np.where(is_graded, n_bins, 0)
+        variances = 1 - (widths**2).sum(axis=1)
         self.d, self.width = len(edges), width
         self.is_graded = [bool(flag) for flag in is_graded]
         for name, values in {
             "edges": edges.copy(),
             "inner": edges[:, 1:-1].copy(),
             "first": np.cumsum(n_bins) - n_bins,
-            "scale": (1 + np.arange(self.d, dtype=np.float32)) ** -0.5,
+            "feature": np.repeat(np.arange(self.d), n_bins),
+            "share": widths[exists][:, None],
+            "variance": variances,
+            "scale": ((1 + np.cumsum(variances) - variances) ** -0.5).astype(np.float32),
             "graded": np.flatnonzero(is_graded),
             "graded_first": np.cumsum(graded_bins) - graded_bins,
             "graded_bins": graded[is_graded][exists[is_graded]].astype(np.float32),
@@ -110,12 +122,19 @@ class RunningSum(nn.Module):
 
     def _terms(self, records: torch.Tensor, bins: torch.Tensor) -> torch.Tensor:
         """Return what each feature adds to the sum: its bin, and where in the bin it lies."""
-        terms: torch.Tensor = self.level(bins + self.first)
+        terms = F.embedding(bins + self.first, self._levels())
         if len(self.graded):
             graded = self.graded
             places = self._places(records[:, graded], bins[:, graded], graded)
             terms = terms.index_add(1, graded, places)
         return terms
+
+    def _levels(self) -> torch.Tensor:
+        """Return the centred embeddings ``(bins, width)``: of mean 0 over a feature."""
+        weight = self.level.weight
+        means = weight.new_zeros(self.d, self.width)
+        means = means.index_add(0, self.feature, weight * self.share)
+        return weight - means[self.feature]
 
     def _places(
         self, coordinates: torch.Tensor, bins: torch.Tensor, features: torch.Tensor | int
@@ -138,13 +157,13 @@ class RunningSum(nn.Module):
 
     def prefix(self, n: int) -> Prefix:
         """Return the empty prefix of n records."""
-        return Prefix(torch.zeros(n, self.width, device=self.position.device))
+        return Prefix(torch.zeros(n, self.width, device=self.position.device), self._levels())
 
     def extend(self, prefix: Prefix, coordinates: torch.Tensor) -> None:
         """Add the next feature's coordinates ``(n,)`` in [0, 1] to ``prefix``."""
         t = prefix.length
         bins = torch.searchsorted(self.inner[t], coordinates.contiguous(), right=True)
-        prefix.total += self.level(bins + self.first[t])
+        prefix.total += prefix.levels[bins + self.first[t]]
         if self.is_graded[t]:
             prefix.total += self._places(coordinates, bins, t)
         prefix.length += 1
