@@ -23,6 +23,7 @@ from torch import nn
 from agents.callbacks.smoothed_records import SmoothedRecords, can_be_smoothed
 from agents.policies.autoregressive import AutoregressivePolicy
 from agents.policies.autoregressive.record_distribution import RecordDistribution
+from agents.policies.weights import copy_of_weights
 from rlsyn_env.errors import ConfigError
 from rlsyn_env.options import check_range
 from rlsyn_env.tables.constraints import schema_constraints
@@ -31,6 +32,11 @@ from rlsyn_env.tables.encoder import RecordEncoder
 _LAST_WARM_UP_RATE = 0.1
 _MOST_CONDITIONALS = 50_000  # of one step; a tensor of 96 units each is below 20 MB
 _STEPS_ENCODED_TOGETHER = 32  # bounds the memory on wide tables
+_RATE_CUT = 0.3  # where validation rows have become no likelier
+_CUTS = 3
+_MOST_CHECKS = 20
+_FEWEST_STEPS_A_CHECK = 50
+_VALIDATION_ROWS = 1000
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,8 @@ class ImitationConfig:
     """How much the policy imitates real records.
 
     Attributes:
-        warm_up: likelihood steps before the first rollout.
+        warm_up: likelihood steps before the first rollout; the most, where validation rows show
+            when they no longer help.
         warm_up_rate: learning rate of those.
         steps: likelihood steps before every later rollout.
         rate: learning rate of those at first; it falls linearly to 0 with the budget.
@@ -94,6 +101,8 @@ class ImitationCallback(BaseCallback):
         encoder: of the environment.
         train: real rows to imitate.
         config: how much.
+        validation: rows that nothing trains on, None or empty where none are kept: the warm-up
+            lowers its rate, and ends, where they become no likelier.
         seed: of the minibatches.
 
     Raises:
@@ -106,11 +115,13 @@ class ImitationCallback(BaseCallback):
         train: pd.DataFrame,
         config: ImitationConfig | None = None,
         *,
+        validation: pd.DataFrame | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__()
         self.config = config or ImitationConfig()
         self._encoder, self._train = encoder, train
+        self._validation = train.iloc[:0] if validation is None else validation
         most = max(1, _MOST_CONDITIONALS // encoder.n_features)
         self._batch_size = min(self.config.batch_size, most)
         self._rng = np.random.default_rng(seed)
@@ -149,6 +160,9 @@ class ImitationCallback(BaseCallback):
         first, self._rollouts = self._rollouts == 0, self._rollouts + 1
         if not first:
             rates = np.full(config.steps, config.rate * self.model._current_progress_remaining)
+        elif self._smoothed is None and len(self._validation):
+            self.logger.record("imitation/validation_loss", self._warm_up_while_it_helps())
+            return
         elif self._smoothed is None:
             rates = np.full(config.warm_up, config.warm_up_rate)
         else:
@@ -158,6 +172,46 @@ class ImitationCallback(BaseCallback):
         loss = self._imitate(rates, self._rng.random(len(rates)) < smooth)
         if loss is not None:
             self.logger.record("imitation/loss", loss)
+
+    def _warm_up_while_it_helps(self) -> float:
+        """Take the warm-up's steps until validation rows get no likelier; returns their loss.
+
+        How long a table can be imitated before its rows are memorised depends on its rows, columns
+        and dependences together: no rule of the number of rows knows it.
+        """
+        policy, config = self.model.policy, self.config
+        assert isinstance(policy, AutoregressivePolicy)
+        records = self._validation_records()
+        best, weights = self._mean_loss(policy, records), copy_of_weights(policy.actor)
+        rate, cuts = config.warm_up_rate, 0
+        period = max(_FEWEST_STEPS_A_CHECK, -(-config.warm_up // _MOST_CHECKS))
+        for begin in range(0, config.warm_up, period):
+            steps = min(period, config.warm_up - begin)
+            self._imitate(np.full(steps, rate), np.zeros(steps, dtype=bool))
+            loss = self._mean_loss(policy, records)
+            if loss < best:
+                best, weights = loss, copy_of_weights(policy.actor)
+                continue
+            policy.actor.load_state_dict(weights)
+            rate, cuts = rate * _RATE_CUT, cuts + 1
+            if cuts > _CUTS:
+                break
+        policy.actor.load_state_dict(weights)
+        return best
+
+    def _validation_records(self) -> torch.Tensor:
+        rng = np.random.default_rng(0)  # the same rows and places whenever the run is repeated
+        rows = rng.permutation(len(self._validation))[:_VALIDATION_ROWS]
+        encoded = self._encoder.encode(self._validation.iloc[rows], rng)
+        return torch.as_tensor(encoded, device=self.model.device)
+
+    def _mean_loss(self, policy: AutoregressivePolicy, records: torch.Tensor) -> float:
+        with torch.no_grad():
+            losses = [
+                float(self._loss(policy, batch, hide=False)) * len(batch)
+                for batch in records.split(self._batch_size)
+            ]
+        return sum(losses) / len(records)
 
     def _imitate(
         self, rates: npt.NDArray[np.float64], smoothed: npt.NDArray[np.bool_]

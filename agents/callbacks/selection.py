@@ -11,6 +11,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 from agents.generation import generate_table
 from agents.policies.autoregressive import AutoregressivePolicy
+from agents.policies.weights import copy_of_weights
 from agents.vec_env import RecordVecEnv
 from rlsyn_env.errors import ConfigError
 from rlsyn_env.metrics.rows import MIN_ROWS
@@ -123,8 +124,7 @@ class SelectionCallback(BaseCallback):
         self._waited += 1
         if self._best is None or score.total < self._best:
             self._best, self._waited = score.total, 0
-            state = self._policy.average.state_dict()
-            self._weights = {name: tensor.clone() for name, tensor in state.items()}
+            self._weights = copy_of_weights(self._policy.average)
         self.logger.record("selection/best", self._best)
 
     def _score(self) -> SelectionScore:

@@ -301,6 +301,7 @@ def _learners(run: Run) -> dict[str, Learner]:
             run.encoder,
             run.data.train,
             options_from(ImitationConfig, imitation, "imitation"),
+            validation=run.data.validation,
             seed=run.config.seed,
         )
     averaging = _section(preset.averaging, settings.get("averaging"), rows)

@@ -20,6 +20,7 @@ from agents.callbacks import (
 )
 from agents.callbacks.smoothed_records import SmoothedRecords, can_be_smoothed
 from agents.generation import generate_table
+from agents.policies.autoregressive.record_distribution import RecordDistribution
 from agents.runs.checkpoint import load_checkpoint
 from agents.runs.training import learn
 from rlsyn_env.errors import ConfigError
@@ -83,6 +84,30 @@ def test_features_that_constraints_need_are_never_forgotten() -> None:
     forgetful = breaches(plain)
     ruled = dataclasses.replace(plain, constraints=("sex == 'F' or code == 0",))
     assert breaches(ruled) < forgetful / 2
+
+
+@pytest.mark.slow
+def test_the_warm_up_ends_where_validation_rows_get_no_likelier() -> None:
+    rng = np.random.default_rng(0)
+    draws = rng.integers(0, 2, size=(1200, 12))
+    draws[:, 1] = np.where(rng.random(1200) < 0.9, draws[:, 0], draws[:, 1])
+    rows = pd.DataFrame(draws, columns=[f"c{i}" for i in range(12)])
+    train, validation, fresh = rows[:150], rows[150:400], rows[400:]
+    losses = {}
+    for name, seen in (("watched", validation), ("blind", None)):
+        model = model_on(train, learning_rate=0.0)
+        encoder = model.env.core.encoder
+        config = ImitationConfig(warm_up=500, warm_up_rate=5e-3, steps=0, dropout=0.0)
+        callback = ImitationCallback(encoder, train, config, validation=seen)
+        model.learn(steps(model, 1), callback=callback)
+        actor = model.policy.actor
+        records = torch.as_tensor(encoder.encode(fresh, np.random.default_rng(0)))
+        bins = actor.bins(records)
+        drawn = RecordDistribution(actor, actor.logits(records, bins), discrete=False)
+        losses[name] = -float(drawn.log_shares(bins).mean().detach())
+    independent = np.log(2)
+    assert losses["watched"] < independent - 0.02
+    assert losses["blind"] > independent
 
 
 @pytest.mark.slow
