@@ -11,6 +11,7 @@ from agents import make_model, make_vec_env
 from agents.buffers import EpisodeRolloutBuffer
 from agents.policies.autoregressive import AutoregressiveNetwork, AutoregressivePolicy
 from agents.policies.autoregressive.distribution import CellDistribution
+from agents.policies.autoregressive.network import RunningSum
 from rlsyn_env.errors import ConfigError
 
 BOX, DISCRETE = "RLSyn/Record-v0", "RLSyn/RecordDiscrete-v0"
@@ -198,19 +199,28 @@ def test_a_prefix_that_changed_is_read_again(table) -> None:
     )
 
 
-def test_new_weights_are_seen_after_training(table) -> None:
+def test_new_weights_are_seen_in_the_middle_of_a_record(table) -> None:
     model = model_on(table, BOX)
     policy = trained(model.policy)
     obs = torch.as_tensor(transitions(model)[3][0])
     before = policy.predict_values(obs)
-    policy.set_training_mode(True)
     with torch.no_grad():
-        policy.value_network.level.weight.add_(1.0)
-    policy.set_training_mode(False)
+        policy.value_network.level.weight.mul_(2.0)
     prefix_now = policy.predict_values(obs)
     singly = policy.value_network.values_at(*policy._split(obs))
     assert not torch.equal(before, prefix_now)
     torch.testing.assert_close(prefix_now[:, 0], singly, atol=1e-4, rtol=1e-4)
+
+
+def test_predict_reads_every_feature_once(table, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = model_on(table, BOX)
+    extend, calls = RunningSum.extend, []
+    monkeypatch.setattr(RunningSum, "extend", lambda *given: calls.append(1) or extend(*given))
+    observations = model.env.reset()
+    for _ in range(5):
+        actions, _ = model.predict(observations)
+        observations = model.env.step(actions)[0]
+    assert len(calls) == 4
 
 
 def test_the_average_generates_only_once_it_is_kept(table) -> None:

@@ -27,11 +27,13 @@ class Prefix:
     Attributes:
         total: ``(n, width)``.
         levels: centred embeddings ``(bins, width)`` of the weights that the prefix began with.
+        version: of those weights.
         length: number of features that the sum holds.
     """
 
     total: torch.Tensor
     levels: torch.Tensor
+    version: int
     length: int = 0
 
 
@@ -155,9 +157,15 @@ class RunningSum(nn.Module):
 
     # ------------------------------------------------------------------ feature by feature
 
+    @property
+    def version(self) -> int:
+        """A number that changes with the weights: a prefix of others is of no use."""
+        return sum(weights._version for weights in (*self.parameters(), *self.buffers()))
+
     def prefix(self, n: int) -> Prefix:
         """Return the empty prefix of n records."""
-        return Prefix(torch.zeros(n, self.width, device=self.position.device), self._levels())
+        total = torch.zeros(n, self.width, device=self.position.device)
+        return Prefix(total, self._levels(), self.version)
 
     def extend(self, prefix: Prefix, coordinates: torch.Tensor) -> None:
         """Add the next feature's coordinates ``(n,)`` in [0, 1] to ``prefix``."""

@@ -136,11 +136,6 @@ class AutoregressivePolicy(ActorCriticPolicy):
     def _shaped(self, actions: torch.Tensor) -> torch.Tensor:
         return actions.reshape((-1, *(self.action_space.shape or ())))
 
-    def set_training_mode(self, mode: bool) -> None:
-        """As in SB3; SB3 calls it around every training, so sums of old weights are forgotten."""
-        self._forget()
-        super().set_training_mode(mode)
-
     @contextmanager
     def generating(self) -> Iterator[None]:
         """Within it ``predict`` plays the average of the weights where one was kept."""
@@ -258,7 +253,7 @@ class AutoregressivePolicy(ActorCriticPolicy):
     def _prefix(self, network: RunningSum, obs: torch.Tensor, t: int) -> Prefix:
         """Return the sums of the prefixes of ``obs``, which :meth:`_shared_position` checked."""
         prefix = self._prefixes.get(network)
-        if prefix is None:
+        if prefix is None or prefix.version != network.version:
             prefix = self._prefixes[network] = network.prefix(len(obs))
         while prefix.length < t:
             network.extend(prefix, self._unit(obs[:, prefix.length]))
