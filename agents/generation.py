@@ -32,7 +32,7 @@ from rlsyn_env.registration import ENV_MODES
 from rlsyn_env.tables.encoder import RecordEncoder
 
 BATCH = 1024  # records played side by side: few enough for the caches
-MODEL_FORMAT = 2  # 1: embeddings that were not centred
+MODEL_FORMAT = 3  # 1: embeddings that were not centred; 2: no count of rare values
 _BATCHES_PER_CHUNK = 8
 
 

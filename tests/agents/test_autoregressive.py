@@ -72,9 +72,13 @@ def test_untrained_it_emits_uniform_coordinates(table, env_id) -> None:
 
 
 @pytest.mark.parametrize("env_id", [BOX, DISCRETE])
-def test_the_three_ways_to_evaluate_agree(table, env_id) -> None:
-    model = model_on(table, env_id)
+@pytest.mark.parametrize("n_codes", [0, 40])  # rare values are counted from 32 features on
+def test_the_three_ways_to_evaluate_agree(table, env_id, n_codes) -> None:
+    codes = np.random.default_rng(1).random((len(table), n_codes)) < 0.1
+    codes = pd.DataFrame(codes.astype(int)).add_prefix("code_")
+    model = model_on(pd.concat([table, codes], axis=1), env_id)
     policy = trained(model.policy)
+    assert (policy.actor.count is not None) == (n_codes > 0)
     steps = transitions(model)
     records = 2 * torch.as_tensor(model.env.get_attr("finished_records")[0]) - 1
     actions = torch.stack([s[1].reshape(64) for s in steps], dim=1)

@@ -166,8 +166,8 @@ def test_a_model_of_another_format_is_refused(new_run) -> None:
     run, folder = new_run("old", **BUDGET)
     export_model(run, folder)
     text = folder.generator_file.read_text()
-    folder.generator_file.write_text(text.replace("format: 2", "format: 9"))
-    with pytest.raises(ConfigError, match="format 9, this version reads 2"):
+    folder.generator_file.write_text(text.replace("format: 3", "format: 9"))
+    with pytest.raises(ConfigError, match="format 9, this version reads 3"):
         load_generator(folder)
 
 

@@ -4,7 +4,9 @@ NADE (Larochelle and Murray 2011): the prefix enters as a running sum of embeddi
 emitted feature, so a longer prefix costs O(width) more and whole records need one cumulative sum.
 Embeddings are centred: a bin adds what sets it apart from the feature's average, so that a common
 value (a code that a patient does not have) adds next to nothing and a rare one stays visible after
-a thousand features. Residual blocks shared by all positions and a head per position follow.
+a thousand features. On records of many rare features their number so far is embedded too: a sum of
+so many embeddings shows it too vaguely to stop at the three diagnoses that a record has room for.
+Residual blocks shared by all positions and a head per position follow.
 Parameters and work are proportional to the number of bins of all features together.
 """
 
@@ -19,6 +21,10 @@ from torch.nn import functional as F  # noqa: N812
 
 from agents.policies.autoregressive.heads import BinHeads, RecordLogits
 
+_RARE = 0.25  # share below which one of a feature's two bins is counted
+_FEWEST_COUNTED = 32  # features; fewer the running sum tells apart
+_MOST_COUNTED = 127  # rare values of one record; more count as so many
+
 
 @dataclass
 class Prefix:
@@ -26,12 +32,14 @@ class Prefix:
 
     Attributes:
         total: ``(n, width)``.
+        count: ``(n,)`` int64, rare values so far.
         levels: centred embeddings ``(bins, width)`` of the weights that the prefix began with.
         version: of those weights.
         length: number of features that the sum holds.
     """
 
     total: torch.Tensor
+    count: torch.Tensor
     levels: torch.Tensor
     version: int
     length: int = 0
@@ -59,6 +67,7 @@ class RunningSum(nn.Module):
     graded: torch.Tensor  # features with a bin that is no atom
     graded_first: torch.Tensor  # (d,) row of a graded feature's first bin among the slopes
     graded_bins: torch.Tensor  # (rows of the slopes,) 0 for atoms
+    rare: torch.Tensor  # (d,) the bin of a feature that is counted, -1: none is
 
     def __init__(
         self, bin_edges: np.ndarray, atoms: np.ndarray | None, *, width: int, blocks: int
@@ -71,6 +80,8 @@ class RunningSum(nn.Module):
         n_bins, is_graded = exists.sum(axis=1), graded.sum(axis=1) > 0
         graded_bins = np.where(is_graded, n_bins, 0)
         variances = 1 - (widths**2).sum(axis=1)
+        counted = (n_bins == 2) & (np.minimum(widths[:, 0], 1 - widths[:, 0]) < _RARE)
+        rare = np.where(counted, widths[:, 0] > 0.5, -1)
         self.d, self.width = len(edges), width
         self.is_graded = [bool(flag) for flag in is_graded]
         for name, values in {
@@ -84,6 +95,7 @@ class RunningSum(nn.Module):
             "graded": np.flatnonzero(is_graded),
             "graded_first": np.cumsum(graded_bins) - graded_bins,
             "graded_bins": graded[is_graded][exists[is_graded]].astype(np.float32),
+            "rare": rare.astype(np.int64),
         }.items():
             self.register_buffer(name, torch.as_tensor(values), persistent=False)
         self.level = nn.Embedding(int(n_bins.sum()), width)
@@ -91,6 +103,10 @@ class RunningSum(nn.Module):
         self.position = nn.Parameter(torch.randn(self.d, width) * 0.3)
         nn.init.normal_(self.level.weight, std=0.3)
         nn.init.normal_(self.slope.weight, std=0.1)
+        self.count: nn.Embedding | None = None
+        if counted.sum() >= _FEWEST_COUNTED:
+            self.count = nn.Embedding(_MOST_COUNTED + 1, width)
+            nn.init.normal_(self.count.weight, std=0.1)
         self.blocks = nn.ModuleList(
             nn.Sequential(
                 nn.LayerNorm(width), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width)
@@ -120,7 +136,8 @@ class RunningSum(nn.Module):
         if dropout:
             terms = F.dropout(terms, dropout / 2)
         before = F.pad(terms.cumsum(dim=1)[:, :-1], (0, 0, 1, 0))
-        return self._hidden(before * self.scale[:, None] + self.position, dropout)
+        counts = F.pad((bins == self.rare).cumsum(dim=1)[:, :-1], (1, 0))
+        return self._hidden(before * self.scale[:, None] + self.position, counts, dropout)
 
     def _terms(self, records: torch.Tensor, bins: torch.Tensor) -> torch.Tensor:
         """Return what each feature adds to the sum: its bin, and where in the bin it lies."""
@@ -148,7 +165,9 @@ class RunningSum(nn.Module):
         embedded: torch.Tensor = self.slope(rows)
         return embedded * (place * self.graded_bins[rows])[..., None]
 
-    def _hidden(self, x: torch.Tensor, dropout: float = 0.0) -> torch.Tensor:
+    def _hidden(self, x: torch.Tensor, counts: torch.Tensor, dropout: float = 0.0) -> torch.Tensor:
+        if self.count is not None:
+            x = x + self.count(counts.clamp(max=_MOST_COUNTED))
         for block in self.blocks:
             change = block(x)
             x = x + (F.dropout(change, dropout) if dropout else change)
@@ -164,14 +183,17 @@ class RunningSum(nn.Module):
 
     def prefix(self, n: int) -> Prefix:
         """Return the empty prefix of n records."""
-        total = torch.zeros(n, self.width, device=self.position.device)
-        return Prefix(total, self._levels(), self.version)
+        device = self.position.device
+        total = torch.zeros(n, self.width, device=device)
+        count = torch.zeros(n, dtype=torch.int64, device=device)
+        return Prefix(total, count, self._levels(), self.version)
 
     def extend(self, prefix: Prefix, coordinates: torch.Tensor) -> None:
         """Add the next feature's coordinates ``(n,)`` in [0, 1] to ``prefix``."""
         t = prefix.length
         bins = torch.searchsorted(self.inner[t], coordinates.contiguous(), right=True)
         prefix.total += prefix.levels[bins + self.first[t]]
+        prefix.count += bins == self.rare[t]
         if self.is_graded[t]:
             prefix.total += self._places(coordinates, bins, t)
         prefix.length += 1
@@ -179,7 +201,7 @@ class RunningSum(nn.Module):
     def next(self, prefix: Prefix) -> torch.Tensor:
         """Return ``(n, width)``: the hidden vectors of the feature that follows ``prefix``."""
         t = prefix.length
-        return self._hidden(prefix.total * self.scale[t] + self.position[t])
+        return self._hidden(prefix.total * self.scale[t] + self.position[t], prefix.count)
 
     # ------------------------------------------------------------------ single transitions
 
@@ -190,10 +212,12 @@ class RunningSum(nn.Module):
             records: ``(B, d)``; coordinates from the position on are ignored.
             positions: ``(B,)`` int64 in [0, d).
         """
-        terms = self._terms(records, self.bins(records))
+        bins = self.bins(records)
         known = torch.arange(self.d, device=records.device) < positions[:, None]
-        total = (terms * known[..., None]).sum(dim=1)
-        return self._hidden(total * self.scale[positions][:, None] + self.position[positions])
+        total = (self._terms(records, bins) * known[..., None]).sum(dim=1)
+        counts = ((bins == self.rare) & known).sum(dim=1)
+        x = total * self.scale[positions][:, None] + self.position[positions]
+        return self._hidden(x, counts)
 
     def freeze(self) -> None:
         """Turn parameters into buffers: saved with the policy, no optimiser's business."""
