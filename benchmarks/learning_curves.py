@@ -37,7 +37,7 @@ from benchmarks.field.tables import FIELD_TABLES, FieldTable, prepare
 from rlsyn_env.errors import TableError
 from rlsyn_env.files import write_text
 
-PEERS = ("rlsyn", "ctgan", "cart_seeded", "arf", "forest_flow")
+PEERS = ("rlsyn", "ctgan", "cart_seeded", "arf", "ddpm")
 SIZES: tuple[int | None, ...] = (50, 100, 200, 400, None)
 FIGURES = {
     "c2st": "held-out C2ST",

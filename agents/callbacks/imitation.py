@@ -48,7 +48,8 @@ class ImitationConfig:
             when they no longer help.
         warm_up_rate: learning rate of those.
         steps: likelihood steps before every later rollout.
-        rate: learning rate of those at first; it falls linearly to 0 with the budget.
+        rate: learning rate of those at first, at most the last one that helped in the warm-up,
+            where validation rows show it; it falls linearly to 0 with the budget.
         batch_size: records of one step; of wide records fewer, so that they make up at most 50,000
             conditionals: larger tensors are slower for each of them.
         dropout: share of the hidden units that a step on real records does not see, against
@@ -134,6 +135,7 @@ class ImitationCallback(BaseCallback):
         self._forget: torch.Tensor | None = None
         self._saved: dict[str, Any] | None = None
         self._rollouts = 0
+        self._rate = self.config.rate
 
     def _init_callback(self) -> None:
         policy = self.model.policy
@@ -159,7 +161,7 @@ class ImitationCallback(BaseCallback):
         config = self.config
         first, self._rollouts = self._rollouts == 0, self._rollouts + 1
         if not first:
-            rates = np.full(config.steps, config.rate * self.model._current_progress_remaining)
+            rates = np.full(config.steps, self._rate * self.model._current_progress_remaining)
         elif self._smoothed is None and len(self._validation):
             self.logger.record("imitation/validation_loss", self._warm_up_while_it_helps())
             return
@@ -184,19 +186,21 @@ class ImitationCallback(BaseCallback):
         records = self._validation_records()
         best, weights = self._mean_loss(policy, records), copy_of_weights(policy.actor)
         rate, cuts = config.warm_up_rate, 0
+        helped = rate
         period = max(_FEWEST_STEPS_A_CHECK, -(-config.warm_up // _MOST_CHECKS))
         for begin in range(0, config.warm_up, period):
             steps = min(period, config.warm_up - begin)
             self._imitate(np.full(steps, rate), np.zeros(steps, dtype=bool))
             loss = self._mean_loss(policy, records)
             if loss < best:
-                best, weights = loss, copy_of_weights(policy.actor)
+                best, weights, helped = loss, copy_of_weights(policy.actor), rate
                 continue
             policy.actor.load_state_dict(weights)
             rate, cuts = rate * _RATE_CUT, cuts + 1
             if cuts > _CUTS:
                 break
         policy.actor.load_state_dict(weights)
+        self._rate = min(config.rate, helped)
         return best
 
     def _validation_records(self) -> torch.Tensor:
@@ -259,14 +263,15 @@ class ImitationCallback(BaseCallback):
         return -distribution.log_shares(bins).mean()
 
     def state_dict(self) -> dict[str, Any]:
-        """Optimiser, random state and counter; no real row."""
+        """Optimiser, random state, counter and rate; no real row."""
         return {
             "optimizer": None if self._optimizer is None else self._optimizer.state_dict(),
             "rng": self._rng,
             "rollouts": self._rollouts,
+            "rate": self._rate,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Put back what :meth:`state_dict` gave, before training starts."""
         self._saved, self._rng = state["optimizer"], state["rng"]
-        self._rollouts = int(state["rollouts"])
+        self._rollouts, self._rate = int(state["rollouts"]), float(state["rate"])

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import torch
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.type_aliases import Schedule
 
 from agents.generation import generate_table
 from agents.policies.autoregressive import AutoregressivePolicy
@@ -18,10 +19,13 @@ from rlsyn_env.metrics.rows import MIN_ROWS
 from rlsyn_env.metrics.selection import SelectionScore, selection_score
 from rlsyn_env.options import check_range
 
+_PACE_CUT = 0.3  # as that of the warm-up's rate
+_LOWEST_PACE = 0.02
+
 
 @dataclass(frozen=True)
 class SelectionConfig:
-    """When snapshots are measured and how long to wait for a better one.
+    """When snapshots are measured, how long to wait for a better one, what a worse one leads to.
 
     Attributes:
         measurements: how many snapshots are measured, spread evenly over the budget: each costs a
@@ -31,12 +35,16 @@ class SelectionConfig:
             error of 0.07, more than what snapshots differ by. The run then ends with its last
             average, and its budget is the rule of the preset.
         max_rows: most synthetic rows that are generated for one measurement.
+        step_back: whether training goes on from the best snapshot, at 0.3 times the learning rate,
+            where the last one is worse by more than a standard error. What a discriminator that
+            tells hardly anything apart rewards is noise, which large steps of the policy follow.
     """
 
     measurements: int = 12
     patience: int = 0
     min_rows: int = 200
     max_rows: int = 3000
+    step_back: bool = True
 
     def __post_init__(self) -> None:
         for name in ("measurements", "max_rows"):
@@ -45,8 +53,21 @@ class SelectionConfig:
         check_range(self, "selection", "patience", 0)
 
 
+class PacedSchedule:
+    """A learning rate's schedule times ``pace``."""
+
+    def __init__(self, schedule: Schedule, pace: float) -> None:
+        self.schedule, self.pace = schedule, pace
+
+    def __call__(self, progress_remaining: float) -> float:
+        """Return the rate with the share ``progress_remaining`` of the training to come."""
+        return self.pace * self.schedule(progress_remaining)
+
+
 class SelectionCallback(BaseCallback):
     """Keeps the average of the weights that validation rows like best, and ends with it.
+
+    Where a later one is clearly worse, training goes on from the best, in smaller steps.
 
     The criterion is fidelity against validation rows with penalties for membership and broken
     constraints (:mod:`rlsyn_env.metrics.selection`): likelihood or fidelity to training rows would
@@ -75,6 +96,7 @@ class SelectionCallback(BaseCallback):
         self._train, self._validation, self._seed = train, validation, seed
         self._due = 0
         self._waited = 0
+        self._pace = 1.0
         self._best: float | None = None
         self._weights: dict[str, torch.Tensor] = {}
 
@@ -90,6 +112,10 @@ class SelectionCallback(BaseCallback):
             )
         if not isinstance(self.training_env, RecordVecEnv):
             raise ConfigError("snapshots are chosen on environments of agents.make_vec_env only")
+        schedule = self.model.lr_schedule
+        if isinstance(schedule, PacedSchedule):  # of a callback before this one
+            schedule = schedule.schedule
+        self.model.lr_schedule = PacedSchedule(schedule, self._pace)
 
     def _on_step(self) -> bool:
         patience = self.config.patience
@@ -125,7 +151,22 @@ class SelectionCallback(BaseCallback):
         if self._best is None or score.total < self._best:
             self._best, self._waited = score.total, 0
             self._weights = copy_of_weights(self._policy.average)
+        elif self.config.step_back and score.total > self._best + self._standard_error:
+            self._step_back()
         self.logger.record("selection/best", self._best)
+        self.logger.record("selection/pace", self._pace)
+
+    @property
+    def _standard_error(self) -> float:
+        """Of the AUC between two samples of one distribution, each as large as the validation."""
+        return float((6 * len(self._validation)) ** -0.5)
+
+    def _step_back(self) -> None:
+        schedule = self.model.lr_schedule
+        assert isinstance(schedule, PacedSchedule)  # made in _init_callback
+        self._policy.actor.load_state_dict(self._weights)
+        self._policy.average.load_state_dict(self._weights)
+        self._pace = schedule.pace = max(_LOWEST_PACE, _PACE_CUT * self._pace)
 
     def _score(self) -> SelectionScore:
         vec_env = self.training_env
@@ -140,6 +181,7 @@ class SelectionCallback(BaseCallback):
         return {
             "due": self._due,
             "waited": self._waited,
+            "pace": self._pace,
             "best": self._best,
             "weights": self._weights,
         }
@@ -147,4 +189,5 @@ class SelectionCallback(BaseCallback):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Put back what :meth:`state_dict` gave."""
         self._due, self._waited = int(state["due"]), int(state["waited"])
+        self._pace = float(state["pace"])
         self._best, self._weights = state["best"], dict(state["weights"])
