@@ -127,6 +127,12 @@ FIELD_TABLES: dict[str, FieldTable] = {
         FieldTable(
             "adult", "income", "adult/adult.csv.gz", official_train_rows=32_561, default=False
         ),
+        FieldTable(
+            "ehr-wide-diab130",
+            "readmit30_any",
+            "ehr-wide-diab130/diab130_wide_10k.csv.gz",
+            default=False,
+        ),
     )
 }
 """Tables in the order in which they are run and shown: small ones first."""
