@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 from tables import dependent_categories
 
-from agents.registry import ALGORITHMS
+from agents.registry import ALGORITHMS, get_algorithm
 from rlsyn_env.files import write_text
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -116,6 +116,8 @@ def markdown(results: list[dict[str, Any]]) -> str:
         ]
         for algorithm in ALGORITHMS:
             rows = group[group["algorithm"] == algorithm]
+            if not len(rows):
+                continue
             good = rows.dropna(subset=["after"]) if "after" in rows else rows.iloc[:0]
             if not len(good):
                 lines.append(f"| {algorithm} | no result: {list(rows.get('error', []))} |")
@@ -156,7 +158,12 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--tables", nargs="+", default=["diabetes", "categories"])
-    parser.add_argument("--algorithms", nargs="+", default=list(ALGORITHMS))
+    parser.add_argument(
+        "--algorithms",
+        nargs="+",
+        default=list(ALGORITHMS),
+        type=lambda name: get_algorithm(name).name,  # as the results say it, whatever the case
+    )
     parser.add_argument("--limit", type=float, default=600.0, help="seconds per cell")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
