@@ -150,6 +150,11 @@ jitter cannot fake diversity.
 """
 
 
+def algorithm_name(text: str) -> str:
+    """Return the registry's name for ``text``, whatever its case: results are looked up by it."""
+    return get_algorithm(text).name
+
+
 def main() -> None:
     """Run what is missing and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -162,7 +167,7 @@ def main() -> None:
         "--algorithms",
         nargs="+",
         default=list(ALGORITHMS),
-        type=lambda name: get_algorithm(name).name,  # as the results say it, whatever the case
+        type=algorithm_name,
     )
     parser.add_argument("--limit", type=float, default=600.0, help="seconds per cell")
     args = parser.parse_args()
