@@ -14,10 +14,11 @@ from rlsyn_env.metrics import column_shapes, pair_trends
 from rlsyn_env.tables.encoder import RecordEncoder
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure as MatplotlibFigure
 
 _FIGURE_COLUMNS = 12
-_MEASUREMENTS_PER_FIGURE = 10  # a figure costs twenty times the two numbers
+_MEASUREMENTS_PER_FIGURE = 20  # a figure costs ten times the two numbers
 _NO_TEXT = ("stdout", "log", "json", "csv")  # SB3's text writers raise on figures
 
 
@@ -100,17 +101,24 @@ def marginals_figure(real: pd.DataFrame, synthetic: pd.DataFrame) -> MatplotlibF
     figure.subplots_adjust(0.04, 0.06, 0.99, 0.94, wspace=0.2, hspace=0.45)
     for index, name in enumerate(names):
         axes = figure.add_subplot(rows, columns, index + 1)
-        axes.set_title(str(name), fontsize=8)
+        axes.set_title(str(name), fontsize=8, y=1.0)  # a place of its own saves looking for one
         axes.tick_params(labelsize=6)
         labels, shares = _shares(real[name], synthetic[name])
         places = np.arange(len(labels))
-        axes.bar(places - 0.2, shares[0], 0.4, label="real")
-        axes.bar(places + 0.2, shares[1], 0.4, label="synthetic")
+        _bars(axes, places - 0.4, shares[0], "real")
+        _bars(axes, places, shares[1], "synthetic")
         shown = places if len(labels) <= 6 else places[:: max(1, len(labels) // 4)]
         axes.set_xticks(shown, [labels[i] for i in shown])
         if index == 0:
             axes.legend(fontsize=6)
     return figure
+
+
+def _bars(axes: Axes, left: np.ndarray, heights: np.ndarray, label: str) -> None:
+    """Draw bars 0.4 wide as one outline: a patch for each takes twice as long as all the rest."""
+    edges = np.column_stack([left, left + 0.4]).ravel()
+    between = np.column_stack([heights, np.zeros(len(heights))]).ravel()[:-1]
+    axes.stairs(between, edges, fill=True, label=label)
 
 
 def _shares(real: pd.Series, synthetic: pd.Series) -> tuple[list[str], list[np.ndarray]]:
