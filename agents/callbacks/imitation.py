@@ -47,7 +47,8 @@ class ImitationConfig:
         warm_up: likelihood steps before the first rollout; the most, where validation rows show
             when they no longer help.
         warm_up_rate: learning rate of those.
-        steps: likelihood steps before every later rollout.
+        steps: likelihood steps before every later rollout; where wide records make batches smaller,
+            as many more, that as many records hold the policy to the table.
         rate: learning rate of those at first, at most the last one that helped in the warm-up,
             where validation rows show it; it falls linearly to 0 with the budget.
         batch_size: records of one step; of wide records fewer, so that they make up at most 50,000
@@ -161,7 +162,8 @@ class ImitationCallback(BaseCallback):
         config = self.config
         first, self._rollouts = self._rollouts == 0, self._rollouts + 1
         if not first:
-            rates = np.full(config.steps, self._rate * self.model._current_progress_remaining)
+            steps = round(config.steps * config.batch_size / self._batch_size)
+            rates = np.full(steps, self._rate * self.model._current_progress_remaining)
         elif self._smoothed is None and len(self._validation):
             self.logger.record("imitation/validation_loss", self._warm_up_while_it_helps())
             return

@@ -171,6 +171,24 @@ def test_a_warm_up_of_smoothed_records_alone_reads_no_row_again(table, monkeypat
     assert correlation(model) > 0.6
 
 
+@pytest.mark.slow
+def test_wide_records_are_imitated_in_smaller_batches_and_as_often(monkeypatch) -> None:
+    codes = np.random.default_rng(0).integers(0, 2, size=(60, 500))
+    wide = pd.DataFrame(codes, columns=[f"code{i}" for i in range(500)])
+    model = model_on(wide, learning_rate=0.0)
+    batches: list[int] = []
+    loss = ImitationCallback._loss
+
+    def counting(self, policy, records, *, hide):
+        batches.append(len(records))
+        return loss(self, policy, records, hide=hide)
+
+    monkeypatch.setattr(ImitationCallback, "_loss", counting)
+    config = ImitationConfig(warm_up=0, steps=4, batch_size=128)
+    model.learn(steps(model, 2), callback=ImitationCallback(model.env.core.encoder, wide, config))
+    assert batches == [100] * 5  # not 4 of 100: 50,000 conditionals are the most of a batch
+
+
 def test_imitation_fades_with_the_budget_and_can_be_none(table) -> None:
     model = model_on(table, learning_rate=0.0)
     before = [p.clone() for p in model.policy.actor.parameters()]
