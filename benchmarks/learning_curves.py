@@ -53,7 +53,7 @@ INTRODUCTION = """\
 
 Made by
 
-    python -m benchmarks.learning_curves --data-dir DIR --seeds 0 1 2 3 4 --jobs 2
+    python -m benchmarks.learning_curves --data-dir DIR --seeds {seeds}
 
 and rewritten from `benchmarks/results/learning_curves.jsonl` by `python -m
 benchmarks.learning_curves --table-only`. The training rows of a size are a stratified part of those
@@ -109,7 +109,9 @@ def write_pages(records: Sequence[Record], markdown: Path, figure: Path) -> None
     link = figure.relative_to(markdown.parent).as_posix()
     picture = f"\n![C2ST, S2R / R2R and membership excess against training rows]({link})\n"
     parts = [_table(table, sizes) for table, sizes in curves.items()]
-    write_text(markdown, to_markdown([*parts, failures_section(records)], INTRODUCTION + picture))
+    seeds = " ".join(map(str, sorted({int(record["seed"]) for record in records})))
+    introduction = INTRODUCTION.format(seeds=seeds) + picture
+    write_text(markdown, to_markdown([*parts, failures_section(records)], introduction))
 
 
 def _table(table: str, sizes: Mapping[int, Mapping[str, Entry]]) -> Section:
@@ -149,7 +151,7 @@ def draw(curves: Mapping[str, Mapping[int, Mapping[str, Entry]]], path: Path) ->
                 _line(axis, sizes, name, key, k)
             axis.axhline(IDEALS[key], color="0.7", linewidth=0.8, zorder=0)
             axis.set_xscale("log")
-            axis.set_xticks(list(sizes), [f"{size:,}" for size in sizes])
+            axis.set_xticks(list(sizes), _tick_labels(list(sizes)))
             axis.minorticks_off()
             axis.tick_params(labelsize=8)
             axis.set_ylabel(title, fontsize=9)
@@ -160,6 +162,12 @@ def draw(curves: Mapping[str, Mapping[int, Mapping[str, Entry]]], path: Path) ->
     figure.tight_layout(rect=(0, 0.4 / height, 1, 1))
     path.parent.mkdir(parents=True, exist_ok=True)
     save(figure, path)
+
+
+def _tick_labels(sizes: Sequence[int]) -> list[str]:
+    """Return the labels of ascending sizes; none where the next one would cover it."""
+    following = [*sizes[1:], float("inf")]
+    return [f"{n:,}" if after > 1.2 * n else "" for n, after in zip(sizes, following, strict=True)]
 
 
 def _line(

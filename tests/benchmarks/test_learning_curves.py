@@ -90,6 +90,7 @@ def test_page_and_figure_are_made_again_without_a_run(tmp_path, capsys):
     assert "| 50 | rlsyn | 2 | 0.700 ± 0.141 | 0.800 ± 0.141 | 0.020 ± 0.014 | - |" in text
     assert text.index("| 537 | rlsyn | 1 | 0.600 |") < text.index("| 537 | arf | 1 | 0.700 |")
     assert "| arf | pima@50 | 0 | crashed | it broke |" in text
+    assert "--seeds 0 1\n" in text
     figure = tmp_path / "images" / "learning_curves.svg"
     assert "(images/learning_curves.svg)" in text
     before = figure.read_bytes()
