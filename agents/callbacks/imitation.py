@@ -47,8 +47,8 @@ class ImitationConfig:
         warm_up: likelihood steps before the first rollout; the most, where validation rows show
             when they no longer help.
         warm_up_rate: learning rate of those.
-        steps: likelihood steps before every later rollout; where wide records make batches smaller,
-            as many more, that as many records hold the policy to the table.
+        steps: likelihood steps of ``batch_size`` records before every later rollout; where wide
+            records make batches smaller, as many more steps, so that it stays as many records.
         rate: learning rate of those at first, at most the last one that helped in the warm-up,
             where validation rows show it; it falls linearly to 0 with the budget.
         batch_size: records of one step; of wide records fewer, so that they make up at most 50,000
