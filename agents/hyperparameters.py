@@ -6,6 +6,8 @@ A value may be a *rule*, one of four forms of text:
 - ``N records`` or ``N episodes``: N times that, for batch and buffer sizes in transitions;
   ``N records or M steps``: as many whole records as make up M transitions where those are fewer;
 - ``linear from X to Y``: a schedule over the training (``learning_rate``, ``clip_range``, ...);
+  ``linear from X to Y for N records or M steps``: both times the share of the N records that M
+  transitions hold, where that is below 1: a batch of fewer records takes a smaller step;
 - ``A * rows^B within [LOW, HIGH]``: a power of the number of training rows (of groups, where rows
   have one: the rows of a group repeat one another), for budgets and what guards against memorising;
   a whole number where both limits are.
@@ -36,7 +38,7 @@ RESERVED = frozenset(
 _POLICY_RESERVED = frozenset({"self", "observation_space", "action_space", "lr_schedule"})
 _NUMBER = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
 _COUNT = re.compile(r"(\d+) (?:records?|episodes?)(?: or (\d+) steps?)?")
-_LINEAR = re.compile(rf"linear from {_NUMBER} to {_NUMBER}")
+_LINEAR = re.compile(rf"linear from {_NUMBER} to {_NUMBER}(?: for (\d+) records or (\d+) steps)?")
 _POWER = re.compile(rf"{_NUMBER} \* rows\^{_NUMBER} within \[{_NUMBER}, ?{_NUMBER}\]")
 #: Activation functions by name, for ``policy_kwargs.activation_fn=relu``.
 ACTIVATIONS: dict[str, type[torch.nn.Module]] = {
@@ -122,13 +124,22 @@ def resolve(value: Any, episode_length: int, rows: int | None = None) -> Any:
     if match := _COUNT.fullmatch(text):
         records = int(match[1])
         if match[2]:
-            records = max(1, min(records, int(match[2]) // episode_length))
+            records = _whole_records(records, int(match[2]), episode_length)
         return records * episode_length
     if match := _LINEAR.fullmatch(text):
-        return LinearSchedule(float(match[1]), float(match[2]), 1.0)
+        share = 1.0
+        if match[3]:
+            records = int(match[3])
+            share = _whole_records(records, int(match[4]), episode_length) / records
+        return LinearSchedule(share * float(match[1]), share * float(match[2]), 1.0)
     if match := _POWER.fullmatch(text):
         return _power_of_rows(match, rows)
     return value
+
+
+def _whole_records(records: int, steps: int, episode_length: int) -> int:
+    """Return as many of the records as ``steps`` transitions hold, at least one."""
+    return max(1, min(records, steps // episode_length))
 
 
 def _power_of_rows(match: re.Match[str], rows: int | None) -> int | float:

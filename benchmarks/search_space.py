@@ -17,7 +17,7 @@ from agents.registry import Preset
 from rlsyn_env.adversary import AdversaryConfig
 
 _RULE = re.compile(r"(\S+)( \* rows\^.+)")
-_LINEAR = re.compile(r"linear from (\S+) to (\S+)")
+_LINEAR = re.compile(r"linear from (\S+) to (\S+)(.*)")
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def with_number(value: Any, number: float) -> str:
         return f"{number:g}{rule[2]}"
     if isinstance(value, str) and (linear := _LINEAR.fullmatch(value)):
         end = number * float(linear[2]) / float(linear[1])
-        return f"linear from {number:g} to {end:.3g}"
+        return f"linear from {number:g} to {end:.3g}{linear[3]}"
     return f"{number:g}"
 
 

@@ -149,6 +149,19 @@ def test_rules():
 
 
 @pytest.mark.parametrize(
+    ("features", "rate"), [(390, 8e-4), (1485, 8e-4 * 33 / 128), (60_000, 8e-4 / 128)]
+)
+def test_a_schedule_falls_with_the_records_of_a_batch(features, rate):
+    rule = "linear from 8e-4 to 1e-4 for 128 records or 50000 steps"
+    schedule = resolve(rule, features)
+    assert schedule(1.0) == pytest.approx(rate)
+    assert schedule(0.0) == pytest.approx(rate / 8)
+    assert resolve("128 records or 50000 steps", features) == pytest.approx(
+        128 * rate / 8e-4 * features
+    )
+
+
+@pytest.mark.parametrize(
     ("rule", "rows", "value"),
     [
         ("10 * rows^0.5 within [100, 3000]", 400, 200),

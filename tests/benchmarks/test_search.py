@@ -85,6 +85,11 @@ def test_the_preset_lies_inside_every_range():
     [
         ("12 * rows^-0.5 within [0.05, 0.7]", 6, "6 * rows^-0.5 within [0.05, 0.7]"),
         ("linear from 8e-4 to 1e-4", 4e-4, "linear from 0.0004 to 5e-05"),
+        (
+            "linear from 8e-4 to 1e-4 for 9 records or 99 steps",
+            4e-4,
+            "linear from 0.0004 to 5e-05 for 9 records or 99 steps",
+        ),
         (0.95, 0.9, "0.9"),
         (24, 48, "48"),
     ],
