@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,16 +24,12 @@ from rich.console import Console
 from stable_baselines3.common.callbacks import BaseCallback
 
 from agents.generation import generate_table
-from agents.hyperparameters import resolve
-from agents.registry import get_algorithm
-from agents.runs.config import TrainConfig
-from agents.runs.run_data import load_run_data
-from agents.runs.run_folder import RunFolder
-from agents.runs.training import Run, build_run, learn, start_run
+from agents.runs.training import Run, learn
+from benchmarks.default_run import budget, default_run
 from benchmarks.field.code_figures import code_matrix, forest_two_sample_auc
 from benchmarks.field.pareto import COLOURS, save
 from benchmarks.field.peer_folders import PROJECT
-from benchmarks.field.tables import FIELD_TABLES, FieldTable, choose_tables, prepare
+from benchmarks.field.tables import FIELD_TABLES, FieldTable, choose_tables
 from rlsyn_env.errors import RLSynError
 from rlsyn_env.files import write_text
 from rlsyn_env.metrics.judge_privacy import judge_privacy
@@ -90,28 +85,11 @@ def curve(
     table: FieldTable, data_dir: Path | None, seed: int, times: int, measurements: int
 ) -> tuple[pd.DataFrame, int]:
     """Train ``times`` the rule's budget; returns the measurements and the rule's own budget."""
-    prepared = prepare(table, data_dir)
-    train, test = prepared.split(seed)
-    stop = int(resolve(get_algorithm("ppo").preset.total_records, 1, len(train)))
-    with tempfile.TemporaryDirectory() as folder:
-        where = Path(folder)
-        train.to_csv(where / "train.csv", index=False)
-        prepared.schema.save(where / "schema.yaml")
-        config = TrainConfig(
-            algo="ppo",
-            data=str(where / "train.csv"),
-            schema=str(where / "schema.yaml"),
-            target=prepared.target,
-            test_size=0.0,
-            seed=seed,
-            total_records=times * stop,
-        )
-        run = build_run(config, load_run_data(config))
-        measure = Measure(
-            run, test, np.linspace(0, times * stop, measurements, dtype=int)[1:-1].tolist()
-        )
-        start_run(run, RunFolder(where / "run"), "benchmarks/memorisation.py")
-        learn(run, RunFolder(where / "run"), extra_callbacks=(measure,))
+    with default_run(table, data_dir, seed, times=times) as started:
+        stop = budget(len(started.run.data.train))
+        at = np.linspace(0, times * stop, measurements, dtype=int)[1:-1].tolist()
+        measure = Measure(started.run, started.test, at)
+        learn(started.run, started.folder, extra_callbacks=(measure,))
     return pd.DataFrame(measure.measured).assign(seed=seed), stop
 
 
