@@ -118,8 +118,7 @@ class SelectionCallback(BaseCallback):
         self.model.lr_schedule = PacedSchedule(schedule, self._pace)
 
     def _on_step(self) -> bool:
-        patience = self.config.patience
-        return not patience or self._waited < patience
+        return not self._gave_up
 
     def _on_rollout_start(self) -> None:
         taken, budget = self.model.num_timesteps, self.model._total_timesteps
@@ -129,9 +128,14 @@ class SelectionCallback(BaseCallback):
             self._due = passed + 1
 
     def _on_training_end(self) -> None:
-        self._measure()
+        if not self._gave_up:  # the last measurement is of these weights otherwise
+            self._measure()
         if self._weights:
             self._policy.average.load_state_dict(self._weights)
+
+    @property
+    def _gave_up(self) -> bool:
+        return 0 < self.config.patience <= self._waited
 
     @property
     def _policy(self) -> AutoregressivePolicy:

@@ -144,6 +144,8 @@ def run(arguments: argparse.Namespace) -> int:
             flush=True,
         )
         return 130
+    if built.model.num_timesteps < built.total_timesteps:
+        say(_stopped_early(built))
     _finish(built, folder, progress_console(arguments))
     return 0
 
@@ -243,6 +245,16 @@ def _summary(built: Run) -> str:
         f"{built.encoder.n_features} features; {total_records(built):,} records in "
         f"{built.vec_env.num_envs} environments of {built.config.env}"
         + (f"; {len(rules):,} constraints, weight {weight:g} in the reward" if rules else "")
+    )
+
+
+def _stopped_early(built: Run) -> str:
+    from agents.runs.training import total_records
+
+    return (
+        f"training stopped after {built.vec_env.recorder.total:,} of {total_records(built):,} "
+        "records: the last snapshots were no better than the best one, which is kept (a run with "
+        "--set selection.patience=0 trains on)"
     )
 
 

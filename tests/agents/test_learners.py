@@ -314,9 +314,16 @@ def test_selection_stops_when_nothing_improves(table, monkeypatch) -> None:
     callback = SelectionCallback(
         table[:200], table[200:], SelectionConfig(measurements=50, patience=2, min_rows=50)
     )
-    monkeypatch.setattr(SelectionCallback, "_score", lambda self: SelectionScore(0.9, 0.0))
+    measured = []
+
+    def score(self):
+        measured.append(model.num_timesteps)
+        return SelectionScore(0.9, 0.0)
+
+    monkeypatch.setattr(SelectionCallback, "_score", score)
     model.learn(steps(model, 50), callback=callback)
-    assert model.num_timesteps <= steps(model, 4)
+    assert measured == [steps(model, n) for n in (0, 1, 2)]
+    assert model.num_timesteps < steps(model, 3)
 
 
 def test_too_few_validation_rows_choose_nothing(table) -> None:

@@ -15,8 +15,10 @@ import pytest
 import yaml
 from stable_baselines3 import PPO, SAC
 
+from agents.callbacks.selection import SelectionCallback
 from agents.registry import get_algorithm
 from agents.runs.recorder import RecordedVecEnv
+from rlsyn_env.metrics.selection import SelectionScore
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -332,6 +334,23 @@ def test_a_full_disk_is_one_line(cli, work, tiny, monkeypatch: pytest.MonkeyPatc
     code, _, err = cli("train", "--dataset", "diabetes", "--out", "runs/x", *tiny)
     assert code == 1
     assert err.strip().splitlines()[-1] == "error: No space left on device"
+
+
+@pytest.mark.slow
+def test_training_that_brings_nothing_stops_and_says_so(
+    csv_run: Path, cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SelectionCallback, "_score", lambda self: SelectionScore(0.9, 0.0))
+    settings = ["selection.min_rows=10", "selection.patience=2", "selection.measurements=50"]
+    code, out, err = cli(
+        "train", "--data", csv_run.parents[1] / "table.csv", "--target", "died", "--out", "stops",
+        "--n-envs", 16, "--total-records", 640, "--validation-size", 0.2, "--no-progress",
+        "--set", "imitation.warm_up=2", *settings,
+    )  # fmt: skip
+    assert code == 0, err
+    assert "training stopped after 32 of 640 records" in out
+    status = json.loads(Path("stops/status.json").read_text())
+    assert status["finished"]
 
 
 def test_lists(cli) -> None:
