@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 import torch
 from matplotlib import pyplot as plt
+from matplotlib.ticker import MaxNLocator
 from rich.console import Console
 
 from agents.generation import generate_table
@@ -45,8 +46,8 @@ from rlsyn_env.metrics.rows import judged_rows
 DRAWS = 4  # tables that a seed's figures are the mean of
 CURVES = {
     "reward/mean": "reward",
-    "discriminator/accuracy_real": "discriminator: real rows told",
-    "discriminator/accuracy_fake": "discriminator: generated rows told",
+    "discriminator/accuracy_real": "real rows told (share)",
+    "discriminator/accuracy_fake": "generated rows told (share)",
 }
 GAINS = {"c2st": "held-out C2ST", "corr": "corr"}
 LEAST_SHARE = 0.5  # of the median seed's gain; below it the worst seed has collapsed
@@ -54,12 +55,20 @@ LEAST_SHARE = 0.5  # of the median seed's gain; below it the worst seed has coll
 INTRODUCTION = """\
 # Stability over seeds
 
-Made by `{command}`. PPO's default preset, every seed a split of its own. A table of independent
-columns and the generated one, each as large as the training rows, are judged on held-out rows (C2ST
-of a random forest, 0.5 ideal) and against the training rows (corr: mean absolute difference of the
-correlation matrices, 0 ideal); figures are means of {draws} tables. A seed's gain is what the
-generated table is better by; the worst seed over the median seed says whether any seed collapsed
-(goal: at least {least}).
+Made by
+
+    {command}
+
+PPO's default preset, every seed a split of its own. A table of independent columns and the
+generated one, each as large as the training rows, are judged on held-out rows (C2ST of a random
+forest, 0.5 ideal) and against the training rows (corr: mean absolute difference of the correlation
+matrices, 0 ideal); figures are means of {draws} tables. A seed's gain is what the generated table
+is better by; the worst seed over the median seed says whether any seed collapsed (goal: at least
+{least}). A C2ST against n held-out rows has a standard error of about 1 / sqrt(6 n), 0.04 for 90
+rows: a gain no larger than that tells nothing.
+
+The discriminator's two panels show what share of real and of generated records it tells for what
+they are; 0.5 is guessing.
 
 ![reward and discriminator accuracy against records trained on]({image})
 """
@@ -136,6 +145,7 @@ def draw(found: Mapping[str, Sequence[SeedResult]], path: Path) -> None:
             axis.set_xlabel("records trained on", fontsize=9)
             axis.set_ylabel(title, fontsize=9)
             axis.tick_params(labelsize=8)
+            axis.xaxis.set_major_locator(MaxNLocator(4))
             if tag != "reward/mean":
                 axis.axhline(0.5, color="0.7", linewidth=0.8, zorder=0)
                 axis.set_ylim(0, 1)
