@@ -30,7 +30,8 @@ class SelectionConfig:
     Attributes:
         measurements: how many snapshots are measured, spread evenly over the budget: each costs a
             generated table and two forests, so their number must not grow with the budget.
-        patience: measurements without a better one after which training stops; 0: never.
+        patience: measurements without a better one after which training stops; 0: never. A run that
+            stopped and is resumed with a larger budget stops again at once.
         min_rows: validation rows below which nothing is chosen: C2ST against 30 rows has a standard
             error of 0.07, more than what snapshots differ by. The run then ends with its last
             average, and its budget is the rule of the preset.

@@ -144,7 +144,8 @@ def run(arguments: argparse.Namespace) -> int:
             flush=True,
         )
         return 130
-    if built.model.num_timesteps < built.total_timesteps:
+    chooses = built.algorithm.preset.selection is not None  # others have reasons of their own
+    if chooses and built.model.num_timesteps < built.total_timesteps:
         say(_stopped_early(built))
     _finish(built, folder, progress_console(arguments))
     return 0
