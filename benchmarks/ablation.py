@@ -60,6 +60,10 @@ VARIANTS: dict[str, tuple[str, tuple[str, ...]]] = {
         "imitation with little dropout that forgets few features",
         ("--set", "imitation.dropout=0.1", "imitation.forget=0.05"),
     ),
+    "target-forgets": (
+        "the column to predict sees no more of a row than the others while it is imitated",
+        ("--set", "imitation.target_forgets=1"),
+    ),
     "no-averaging": ("generates with the last weights", ("--set", "averaging.decay=0")),
     "snapshot-choice": (
         "validation rows choose the snapshot however few they are",

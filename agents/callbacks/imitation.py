@@ -22,6 +22,7 @@ from torch import nn
 
 from agents.callbacks.smoothed_records import SmoothedRecords, can_be_smoothed
 from agents.policies.autoregressive import AutoregressivePolicy
+from agents.policies.autoregressive.forgetting import Forgetting
 from agents.policies.autoregressive.record_distribution import RecordDistribution
 from agents.policies.weights import copy_of_weights
 from rlsyn_env.errors import ConfigError
@@ -61,6 +62,9 @@ class ImitationConfig:
             hidden codes that few records have teach a policy to lose count of them. Features that
             the schema's constraints need are always seen: a step that hides one side of a rule
             teaches to break it.
+        target_forgets: times that share is hidden from the column to predict, in [0, 1]: what
+            predicts it is lost where most of a row is hidden, and it is one conditional of many
+            that could know a row.
         smooth: share of the steps that take records of a Gaussian mixture fitted to training rows
             (:class:`~agents.callbacks.smoothed_records.SmoothedRecords`) in place of real ones,
             with nothing hidden. Only on tables of at most 200 features that are mostly numbers
@@ -79,6 +83,7 @@ class ImitationConfig:
     batch_size: int = 128
     dropout: float = 0.5
     forget: float = 0.0
+    target_forgets: float = 0.6
     smooth: float = 0.0
     smooth_warm_up: int = 350
     components: int = 4
@@ -89,7 +94,8 @@ class ImitationConfig:
             check_range(self, "imitation", name, 0)
         for name in ("batch_size", "components"):
             check_range(self, "imitation", name, 1)
-        check_range(self, "imitation", "smooth", 0, 1)
+        for name in ("smooth", "target_forgets"):
+            check_range(self, "imitation", name, 0, 1)
         for name in ("dropout", "forget"):
             check_range(self, "imitation", name, 0, 0.95)
 
@@ -133,7 +139,7 @@ class ImitationCallback(BaseCallback):
             own = np.random.default_rng([seed, 1])
             self._smoothed = SmoothedRecords(encoder, train, self.config.components, own)
         self._optimizer: torch.optim.Adam | None = None
-        self._forget: torch.Tensor | None = None
+        self._forgetting: Forgetting | None = None
         self._saved: dict[str, Any] | None = None
         self._rollouts = 0
         self._rate = self.config.rate
@@ -147,13 +153,17 @@ class ImitationCallback(BaseCallback):
             )
         self._optimizer = torch.optim.Adam(policy.actor.parameters(), lr=self.config.rate)
         if self.config.forget:
-            # Twice: an even yes-or-no feature, of variance 0.5, is hidden as often as any other.
-            self._forget = self.config.forget * (2 * policy.actor.variance).clamp(max=1).cpu()
-            rules = schema_constraints(self._encoder.schema)
-            self._forget[self._encoder.positions(rules.names)] = 0.0
-            self._forget = self._forget.to(self.model.device)
+            self._forgetting = self._what_is_forgotten(policy.actor.variance)
         if self._saved is not None:
             self._optimizer.load_state_dict(self._saved)
+
+    def _what_is_forgotten(self, variance: torch.Tensor) -> Forgetting:
+        # Twice: an even yes-or-no feature, of variance 0.5, is hidden as often as any other.
+        shares = self.config.forget * (2 * variance).clamp(max=1)
+        schema = self._encoder.schema
+        shares[self._encoder.positions(schema_constraints(schema).names)] = 0.0
+        target = [] if schema.target is None else self._encoder.positions([schema.target])
+        return Forgetting(shares, target, self.config.target_forgets)
 
     def _on_step(self) -> bool:
         return True
@@ -259,8 +269,8 @@ class ImitationCallback(BaseCallback):
         self, policy: AutoregressivePolicy, records: torch.Tensor, *, hide: bool
     ) -> torch.Tensor:
         bins = policy.actor.bins(records)
-        dropout, forget = (self.config.dropout, self._forget) if hide else (0.0, None)
-        logits = policy.actor.logits(records, bins, dropout, forget)
+        dropout, forgetting = (self.config.dropout, self._forgetting) if hide else (0.0, None)
+        logits = policy.actor.logits(records, bins, dropout, forgetting)
         distribution = RecordDistribution(policy.actor, logits, discrete=policy.discrete)
         return -distribution.log_shares(bins).mean()
 

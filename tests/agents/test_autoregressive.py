@@ -11,6 +11,7 @@ from agents import make_model, make_vec_env
 from agents.buffers import EpisodeRolloutBuffer
 from agents.policies.autoregressive import AutoregressiveNetwork, AutoregressivePolicy
 from agents.policies.autoregressive.distribution import CellDistribution
+from agents.policies.autoregressive.forgetting import Forgetting
 from agents.policies.autoregressive.network import RunningSum
 from rlsyn_env.errors import ConfigError
 
@@ -313,5 +314,23 @@ def test_dropout_acts_only_where_it_is_asked_for() -> None:
     torch.testing.assert_close(plain, network.logits(records, bins).others)
     assert not torch.equal(network.logits(records, bins, dropout=0.5).others, plain)
     half = torch.full((network.d,), 0.5)
-    assert not torch.equal(network.logits(records, bins, forget=half).others, plain)
-    assert torch.equal(network.logits(records, bins, forget=0 * half).others, plain)
+    nothing = Forgetting(0 * half)
+    assert not torch.equal(network.logits(records, bins, forgetting=Forgetting(half)).others, plain)
+    assert torch.equal(network.logits(records, bins, forgetting=nothing).others, plain)
+
+
+def test_a_sharp_position_sees_what_others_see_and_more() -> None:
+    edges = np.linspace(0, 1, 6)[None].repeat(5, axis=0)
+    network = AutoregressiveNetwork(edges, width=16)
+    torch.nn.init.normal_(network.heads.weight)
+    records = torch.rand(32, 5)
+    bins = network.bins(records)
+    plain = network.logits(records, bins).others
+    shares = torch.full((network.d,), 0.7)
+    seen = network.logits(records, bins, forgetting=Forgetting(shares, [0, 3], 0.0)).others
+    same = [torch.allclose(seen[:, t], plain[:, t], atol=1e-5) for t in range(network.d)]
+    assert same == [True, False, False, True, False]
+    ones = torch.ones(4000, 5, 1)
+    forgotten = Forgetting(shares, [4], 0.5).sums(ones)[:, :, 0]
+    torch.testing.assert_close(forgotten.mean(dim=0), torch.arange(5.0), atol=0.2, rtol=0)
+    assert forgotten[:, 4].var() < 0.4 * forgotten[:, 3].var()

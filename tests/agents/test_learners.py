@@ -87,6 +87,25 @@ def test_features_that_constraints_need_are_never_forgotten() -> None:
     assert breaches(ruled) < forgetful / 2
 
 
+def test_the_column_to_predict_is_learnt_from_more_of_a_row() -> None:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.integers(0, 2, size=(600, 6)), columns=list("abcdef"))
+    table["y"] = (table["a"] + table["b"] + table["c"] >= 2).astype(int)
+
+    def told(target: str | None, **options) -> float:
+        model = model_on(table, infer_schema(table, target=target), learning_rate=0.0)
+        config = ImitationConfig(
+            warm_up=150, warm_up_rate=5e-3, steps=0, dropout=0.05, forget=0.7, **options
+        )
+        encoder = model.env.core.encoder
+        model.learn(steps(model, 1), callback=ImitationCallback(encoder, table, config))
+        drawn = generate_table(model, model.env, 2000)
+        return float(((drawn[["a", "b", "c"]].sum(axis=1) >= 2) == drawn["y"]).mean())
+
+    assert told("y") > told("y", target_forgets=1.0) + 0.03
+    assert told("y") > told(None) + 0.03
+
+
 def losses_on_fresh_rows(rollouts: int, **config) -> dict[str, float]:
     """Nats a feature after imitating 150 rows, with validation rows ("watched") and without."""
     rng = np.random.default_rng(0)

@@ -19,6 +19,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from agents.policies.autoregressive.forgetting import Forgetting, sums_before
 from agents.policies.autoregressive.heads import BinHeads, RecordLogits
 
 _RARE = 0.25  # share below which one of a feature's two bins is counted
@@ -126,16 +127,13 @@ class RunningSum(nn.Module):
         records: torch.Tensor,
         bins: torch.Tensor,
         dropout: float = 0.0,
-        forget: torch.Tensor | None = None,
+        forgetting: Forgetting | None = None,
     ) -> torch.Tensor:
         """Return ``(B, d, width)``; see :meth:`AutoregressiveNetwork.logits`."""
         terms = self._terms(records, bins)
-        if forget is not None:
-            keep = torch.rand(terms.shape[:2], device=terms.device) >= forget
-            terms = terms * (keep / (1 - forget)).unsqueeze(2)
         if dropout:
             terms = F.dropout(terms, dropout / 2)
-        before = F.pad(terms.cumsum(dim=1)[:, :-1], (0, 0, 1, 0))
+        before = sums_before(terms) if forgetting is None else forgetting.sums(terms)
         counts = F.pad((bins == self.rare).cumsum(dim=1)[:, :-1], (1, 0))
         return self._hidden(before * self.scale[:, None] + self.position, counts, dropout)
 
@@ -250,7 +248,7 @@ class AutoregressiveNetwork(RunningSum):
         records: torch.Tensor,
         bins: torch.Tensor,
         dropout: float = 0.0,
-        forget: torch.Tensor | None = None,
+        forgetting: Forgetting | None = None,
     ) -> RecordLogits:
         """Return the logits of all features of whole records.
 
@@ -260,9 +258,9 @@ class AutoregressiveNetwork(RunningSum):
             dropout: probability that a hidden unit is dropped; half of it for single units of the
                 prefix. For likelihood steps only, as the next one: a rollout's densities must be
                 those that were sampled from.
-            forget: ``(d,)`` probabilities below 1 that a whole feature of the prefix is left out.
+            forgetting: which features of the prefix are left out.
         """
-        logits: RecordLogits = self.heads(self(records, bins, dropout, forget))
+        logits: RecordLogits = self.heads(self(records, bins, dropout, forgetting))
         return logits
 
     def next_logits(self, prefix: Prefix) -> torch.Tensor:
