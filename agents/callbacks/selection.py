@@ -15,6 +15,7 @@ from agents.policies.autoregressive import AutoregressivePolicy
 from agents.policies.weights import copy_of_weights
 from agents.vec_env import RecordVecEnv
 from rlsyn_env.errors import ConfigError
+from rlsyn_env.metrics.fidelity import MAX_ROWS
 from rlsyn_env.metrics.rows import MIN_ROWS
 from rlsyn_env.metrics.selection import SelectionScore, selection_score
 from rlsyn_env.options import check_range
@@ -163,8 +164,13 @@ class SelectionCallback(BaseCallback):
 
     @property
     def _standard_error(self) -> float:
-        """Of the AUC between two samples of one distribution, each as large as the validation."""
-        return float((6 * len(self._validation)) ** -0.5)
+        """Of the C2ST of a table that is as good as real rows."""
+        rows = min(len(self._validation), self._n_synthetic, MAX_ROWS)
+        return float((6 * rows) ** -0.5)
+
+    @property
+    def _n_synthetic(self) -> int:
+        return max(MIN_ROWS, min(self.config.max_rows, len(self._train)))
 
     def _step_back(self) -> None:
         schedule = self.model.lr_schedule
@@ -176,8 +182,7 @@ class SelectionCallback(BaseCallback):
     def _score(self) -> SelectionScore:
         vec_env = self.training_env
         assert isinstance(vec_env, RecordVecEnv)  # refused in _init_callback otherwise
-        n = max(MIN_ROWS, min(self.config.max_rows, len(self._train)))
-        synthetic = generate_table(self.model, vec_env, n, seed=self._seed)
+        synthetic = generate_table(self.model, vec_env, self._n_synthetic, seed=self._seed)
         schema = vec_env.core.encoder.schema
         return selection_score(self._train, self._validation, synthetic, schema, seed=self._seed)
 
