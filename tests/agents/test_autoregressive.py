@@ -304,11 +304,15 @@ def test_a_saved_model_loads_with_its_average(table, tmp_path) -> None:
         assert torch.equal(value, loaded.policy.state_dict()[name]), name
 
 
-def test_dropout_acts_only_where_it_is_asked_for() -> None:
-    edges = np.linspace(0, 1, 6)[None].repeat(4, axis=0)
-    network = AutoregressiveNetwork(edges, width=16)
+def network_and_records(d: int) -> tuple[AutoregressiveNetwork, torch.Tensor]:
+    """A network of d features with five bins each, far from its start, and records for it."""
+    network = AutoregressiveNetwork(np.linspace(0, 1, 6)[None].repeat(d, axis=0), width=16)
     torch.nn.init.normal_(network.heads.weight)
-    records = torch.rand(32, 4)
+    return network, torch.rand(32, d)
+
+
+def test_dropout_acts_only_where_it_is_asked_for() -> None:
+    network, records = network_and_records(4)
     bins = network.bins(records)
     plain = network.logits(records, bins).others
     torch.testing.assert_close(plain, network.logits(records, bins).others)
@@ -320,10 +324,7 @@ def test_dropout_acts_only_where_it_is_asked_for() -> None:
 
 
 def test_a_sharp_position_sees_what_others_see_and_more() -> None:
-    edges = np.linspace(0, 1, 6)[None].repeat(5, axis=0)
-    network = AutoregressiveNetwork(edges, width=16)
-    torch.nn.init.normal_(network.heads.weight)
-    records = torch.rand(32, 5)
+    network, records = network_and_records(5)
     bins = network.bins(records)
     plain = network.logits(records, bins).others
     shares = torch.full((network.d,), 0.7)
