@@ -17,7 +17,7 @@ from rlsyn_env.tables.constraints import schema_constraints
 from rlsyn_env.tables.schema import TableSchema
 
 _DRAWS = 3  # tables of independent marginals that the membership excess is measured against
-_MEMBERSHIP_WEIGHT = 2.0
+_PENALTY_WEIGHT = 2.0  # of membership and of broken constraints, which C2ST's noise would drown
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class SelectionScore:
 
     @property
     def total(self) -> float:
-        """The lower the better; a generator that copies pays twice what it gains."""
-        copied = _MEMBERSHIP_WEIGHT * max(0.0, self.membership_excess)
-        return abs(self.c2st - 0.5) + copied + max(0.0, self.violations)
+        """The lower the better; copying and broken records cost twice what they can gain."""
+        penalty = max(0.0, self.membership_excess) + max(0.0, self.violations)
+        return abs(self.c2st - 0.5) + _PENALTY_WEIGHT * penalty
 
 
 def selection_score(

@@ -382,6 +382,8 @@ def test_the_criterion_counts_broken_constraints(table) -> None:
         1 - shares[1]
     )
     assert SelectionScore(0.5, 0.0, 0.3).total > SelectionScore(0.7, 0.0, -0.1).total
+    assert SelectionScore(0.53, 0.0, 0.016).total < SelectionScore(0.52, 0.0, 0.023).total
+    assert SelectionScore(0.53, 0.016).total == SelectionScore(0.53, 0.0, 0.016).total
 
 
 def test_a_resumed_run_with_all_three_ends_with_the_same_bits(new_run) -> None:
