@@ -15,7 +15,7 @@ from agents.policies.autoregressive import AutoregressivePolicy
 from agents.policies.weights import copy_of_weights
 from agents.vec_env import RecordVecEnv
 from rlsyn_env.errors import ConfigError
-from rlsyn_env.metrics.fidelity import MAX_ROWS
+from rlsyn_env.metrics.fidelity import MAX_C2ST_ROWS
 from rlsyn_env.metrics.rows import MIN_ROWS
 from rlsyn_env.metrics.selection import SelectionScore, selection_score
 from rlsyn_env.options import check_range
@@ -165,7 +165,7 @@ class SelectionCallback(BaseCallback):
     @property
     def _standard_error(self) -> float:
         """Of the C2ST of a table that is as good as real rows."""
-        rows = min(len(self._validation), self._n_synthetic, MAX_ROWS)
+        rows = min(len(self._validation), self._n_synthetic, MAX_C2ST_ROWS)
         return float((6 * rows) ** -0.5)
 
     @property

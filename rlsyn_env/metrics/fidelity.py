@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 N_FOLDS = 5
-MAX_ROWS = 2_000
+MAX_C2ST_ROWS = 2_000
 N_TREES = 200
 MIN_SAMPLES_LEAF = 2
 
@@ -87,7 +87,7 @@ def c2st(
     *,
     real_groups: np.ndarray | None = None,
     synthetic_groups: np.ndarray | None = None,
-    max_rows: int = MAX_ROWS,
+    max_rows: int = MAX_C2ST_ROWS,
     n_jobs: int = 1,
     judge: Judge = forest_judge,
 ) -> TwoSampleTest:

@@ -292,7 +292,7 @@ def test_training_goes_on_from_the_best_snapshot_in_smaller_steps(
     table, monkeypatch, step_back, forest_rows, goes_back
 ) -> None:
     # Of 10 rows a forest's AUC has a standard error of 0.13: 0.3 is no worse than 0.2.
-    monkeypatch.setattr("agents.callbacks.selection.MAX_ROWS", forest_rows)
+    monkeypatch.setattr("agents.callbacks.selection.MAX_C2ST_ROWS", forest_rows)
     model = model_on(table, learning_rate=1e-3)
     config = SelectionConfig(measurements=3, min_rows=50, step_back=step_back)
     callback = SelectionCallback(table[:200], table[200:], config)

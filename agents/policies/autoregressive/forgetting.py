@@ -15,12 +15,12 @@ class Forgetting:
     Attributes:
         shares: ``(d,)`` probabilities below 1 that a whole feature is left out.
         sharp: positions that see more of what is before them than others do.
-        relief: in [0, 1], times ``shares`` are their probabilities; 0: they see everything.
+        sharp_factor: in [0, 1], times ``shares`` are theirs; 0: they see everything.
     """
 
     shares: torch.Tensor
     sharp: Sequence[int] = ()
-    relief: float = 1.0
+    sharp_factor: float = 1.0
 
     def sums(self, terms: torch.Tensor) -> torch.Tensor:
         """Return ``(B, d, width)``: the sums of the terms ``(B, d, width)`` before each position.
@@ -31,7 +31,7 @@ class Forgetting:
         drawn = torch.rand(terms.shape[:2], device=terms.device)
         before = sums_before(terms * self._weights(drawn, self.shares))
         if self.sharp:
-            weights = self._weights(drawn, self.relief * self.shares)
+            weights = self._weights(drawn, self.sharp_factor * self.shares)
             for position in self.sharp:
                 seen = terms[:, :position] * weights[:, :position]
                 before[:, position] = seen.sum(dim=1)
