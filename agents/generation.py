@@ -16,6 +16,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 
 from agents.constraint_screen import ConstraintScreen
+from agents.devices import check_device
 from agents.factory import make_model
 from agents.lockstep import draw_bins, draws_bins, speed_up
 from agents.policies.autoregressive import AutoregressivePolicy
@@ -56,8 +57,10 @@ def load_generator(run: str | Path | RunFolder, device: str = "cpu") -> Generato
     unpickling anything.
 
     Raises:
-        ConfigError: when the folder holds no trained model, or one of another format.
+        ConfigError: when the folder holds no trained model, or one of another format; a device
+            that is not there.
     """
+    check_device(device)
     folder = run if isinstance(run, RunFolder) else RunFolder(run)
     if not folder.path.is_dir():
         raise ConfigError(f"{folder.path} does not exist")

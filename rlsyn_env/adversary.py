@@ -85,17 +85,23 @@ class AdversaryConfig:
         return options_from(cls, options, "adversary")
 
     def __post_init__(self) -> None:
-        for name in ("instance_noise", "r1", "learning_rate", "steps_per_update", "logit_clip"):
+        for name in ("instance_noise", "r1", "learning_rate", "logit_clip"):
             check_range(self, "adversary", name, 0)
+        check_range(self, "adversary", "steps_per_update", 0, whole=True)
         for name in ("batch_size", "co_train_every", "pool_size"):
-            check_range(self, "adversary", name, 1)
+            check_range(self, "adversary", name, 1, whole=True)
         for name in ("dropout", "feature_dropout"):
             check_range(self, "adversary", name, 0, 0.99)
         check_range(self, "adversary", "pool_share", 0, 1)
         if self.gap_target is not None:
             check_range(self, "adversary", "gap_target", 0)
-        if any(width < 1 for width in self.hidden):
-            raise ConfigError(f"adversary option hidden needs positive widths, got {self.hidden!r}")
+        if not isinstance(self.hidden, (tuple, list)) or not all(
+            isinstance(width, int) and width >= 1 for width in self.hidden
+        ):
+            raise ConfigError(
+                f"adversary option hidden must be a list of widths such as [128,128], got "
+                f"{self.hidden!r}"
+            )
 
 
 class Adversary:
@@ -297,7 +303,10 @@ class Adversary:
         self._network.load_state_dict(state["network"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._rng.bit_generator.state = json.loads(state["rng"])
-        self._torch_rng.set_state(state["torch_rng"])
+        if len(state["torch_rng"]) == len(self._torch_rng.get_state()):
+            self._torch_rng.set_state(state["torch_rng"])
+        else:  # of another kind of device, whose numbers would be others anyway
+            self._torch_rng.manual_seed(self.seed + int(state["updates"]))
         self.updates = int(state["updates"])
         self.records_seen = int(state["records_seen"])
         self.feature_dropout = float(state["feature_dropout"])

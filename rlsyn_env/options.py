@@ -35,15 +35,30 @@ def options_from(cls: type[T], mapping: Mapping[str, Any] | None, what: str) -> 
 
 
 def check_range(
-    options: object, what: str, name: str, low: float, high: float | None = None
+    options: object,
+    what: str,
+    name: str,
+    low: float,
+    high: float | None = None,
+    *,
+    whole: bool = False,
 ) -> None:
     """Check that a field is a number with ``low <= value`` (and ``value <= high``).
+
+    Args:
+        options: the dataclass.
+        what: names the options in messages.
+        name: of the field.
+        low: smallest value.
+        high: largest value; None: none.
+        whole: whether only whole numbers will do.
 
     Raises:
         ConfigError: naming the option, the range and the value.
     """
     value = getattr(options, name)
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or value < low or (high is not None and value > high):
+    number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
+    if not number or not low <= value or (high is not None and not value <= high):
+        kind = "a whole number" if whole else "a number"
         range_ = f">= {low}" if high is None else f"from {low} to {high}"
-        raise ConfigError(f"{what} option {name} must be a number {range_}, got {value!r}")
+        raise ConfigError(f"{what} option {name} must be {kind} {range_}, got {value!r}")

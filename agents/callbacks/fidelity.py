@@ -11,6 +11,7 @@ from stable_baselines3.common.logger import Figure
 
 from agents.runs.recorder import EpisodeRecorder
 from rlsyn_env.metrics import column_shapes, pair_trends
+from rlsyn_env.tables.column_values import is_datetime, to_seconds
 from rlsyn_env.tables.encoder import RecordEncoder
 
 if TYPE_CHECKING:
@@ -124,16 +125,17 @@ def _bars(axes: Axes, left: np.ndarray, heights: np.ndarray, label: str) -> None
 def _shares(real: pd.Series, synthetic: pd.Series) -> tuple[list[str], list[np.ndarray]]:
     """Labels of the bars, and the share of real and of synthetic rows in each."""
     numeric = pd.api.types.is_numeric_dtype(real) and not pd.api.types.is_bool_dtype(real)
-    dates = pd.api.types.is_datetime64_any_dtype(real)
-    if (numeric and real.nunique() > 12) or dates:
-        known = [_as_numbers(column, dates) for column in (real, synthetic)]
-        low, high = float(np.min(known[0])), float(np.max(known[0]))
+    dates = is_datetime(real)
+    known = real.notna().any()
+    if known and (dates or (numeric and real.nunique() > 12)):
+        values = [_as_numbers(column.dropna(), dates) for column in (real, synthetic)]
+        low, high = float(np.min(values[0])), float(np.max(values[0]))
         edges = np.linspace(low, high if high > low else low + 1, 13)
         # Values outside the real range count in the outermost bars.
-        bars = [np.histogram(np.clip(v, edges[0], edges[-1]), edges)[0] for v in known]
+        bars = [np.histogram(np.clip(v, edges[0], edges[-1]), edges)[0] for v in values]
         labels = [f"{edge:.3g}" for edge in edges[:-1]]
         if dates:
-            labels = [str(stamp.date()) for stamp in pd.to_datetime(edges[:-1])]
+            labels = [str(stamp.date()) for stamp in pd.to_datetime(edges[:-1], unit="s")]
     else:
         texts = [
             column.astype("object").where(column.notna(), "missing").map(str)
@@ -145,8 +147,5 @@ def _shares(real: pd.Series, synthetic: pd.Series) -> tuple[list[str], list[np.n
     return labels, [bar / max(n, 1) for bar, n in zip(bars, counts, strict=True)]
 
 
-def _as_numbers(column: pd.Series, dates: bool) -> np.ndarray:
-    known = column.dropna()
-    if dates:
-        return known.astype("datetime64[ns]").to_numpy().astype("int64").astype(float)
-    return known.to_numpy(dtype=float)
+def _as_numbers(known: pd.Series, dates: bool) -> np.ndarray:
+    return to_seconds(known) if dates else known.to_numpy(dtype=float)

@@ -90,10 +90,12 @@ class ImitationConfig:
     max_grad_norm: float = 0.5
 
     def __post_init__(self) -> None:
-        for name in ("warm_up", "smooth_warm_up", "warm_up_rate", "steps", "rate", "max_grad_norm"):
+        for name in ("warm_up_rate", "rate", "max_grad_norm"):
             check_range(self, "imitation", name, 0)
+        for name in ("warm_up", "smooth_warm_up", "steps"):
+            check_range(self, "imitation", name, 0, whole=True)
         for name in ("batch_size", "components"):
-            check_range(self, "imitation", name, 1)
+            check_range(self, "imitation", name, 1, whole=True)
         for name in ("smooth", "target_forgets"):
             check_range(self, "imitation", name, 0, 1)
         for name in ("dropout", "forget"):
@@ -109,8 +111,9 @@ class ImitationCallback(BaseCallback):
         encoder: of the environment.
         train: real rows to imitate.
         config: how much.
-        validation: rows that nothing trains on, None or empty where none are kept: the warm-up
-            lowers its rate, and ends, where they become no likelier.
+        validation: rows that nothing trains on, None or empty where none are kept: a warm-up on
+            real rows lowers its rate, and ends, where they become no likelier. One on smoothed
+            records, which are unlimited, takes its steps.
         seed: of the minibatches.
 
     Raises:

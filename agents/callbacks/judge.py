@@ -113,11 +113,18 @@ class JudgeCallback(BaseCallback):
         self._measured_at = self._records
 
 
-def check_judgeable(train: pd.DataFrame, validation: pd.DataFrame) -> None:
-    """Raise ConfigError unless there are rows enough for :class:`JudgeCallback`."""
+def check_judgeable(
+    train: pd.DataFrame, validation: pd.DataFrame, group: str | None = None
+) -> None:
+    """Raise ConfigError unless there are rows (and groups) enough for :class:`JudgeCallback`."""
     for role, table in (("training", train), ("validation", validation)):
         if len(table) < MIN_ROWS:
             raise ConfigError(
                 f"judging during training needs at least {MIN_ROWS} {role} rows, got {len(table)}; "
                 "--validation-size sets what is kept for validation"
             )
+    if group is not None and validation[group].nunique(dropna=False) < 2:
+        raise ConfigError(
+            f"judging during training needs validation rows of several groups of {group!r}; "
+            "--validation-size sets what is kept for validation"
+        )

@@ -15,10 +15,10 @@ from agents.policies.autoregressive import AutoregressivePolicy
 from agents.policies.weights import copy_of_weights
 from agents.vec_env import RecordVecEnv
 from rlsyn_env.errors import ConfigError
-from rlsyn_env.metrics.fidelity import MAX_C2ST_ROWS
-from rlsyn_env.metrics.rows import MIN_ROWS
+from rlsyn_env.metrics.rows import MAX_C2ST_ROWS, MIN_ROWS
 from rlsyn_env.metrics.selection import SelectionScore, selection_score
 from rlsyn_env.options import check_range
+from rlsyn_env.tables.splits import first_of_groups
 
 _PACE_CUT = 0.3  # as that of the warm-up's rate
 _LOWEST_PACE = 0.02
@@ -50,9 +50,9 @@ class SelectionConfig:
 
     def __post_init__(self) -> None:
         for name in ("measurements", "max_rows"):
-            check_range(self, "selection", name, 1)
-        check_range(self, "selection", "min_rows", MIN_ROWS)
-        check_range(self, "selection", "patience", 0)
+            check_range(self, "selection", name, 1, whole=True)
+        check_range(self, "selection", "min_rows", MIN_ROWS, whole=True)
+        check_range(self, "selection", "patience", 0, whole=True)
 
 
 class PacedSchedule:
@@ -104,8 +104,10 @@ class SelectionCallback(BaseCallback):
 
     @property
     def active(self) -> bool:
-        """Whether there are rows enough to choose by."""
-        return len(self._validation) >= self.config.min_rows and len(self._train) >= MIN_ROWS
+        """Whether there are rows enough to choose by, and of more than one group."""
+        enough = len(self._validation) >= self.config.min_rows and len(self._train) >= MIN_ROWS
+        groups = first_of_groups(self._validation, self._vec_env.core.encoder.schema.group)
+        return enough and int(groups.sum()) > 1
 
     def _init_callback(self) -> None:
         if not isinstance(self.model.policy, AutoregressivePolicy):
@@ -122,18 +124,27 @@ class SelectionCallback(BaseCallback):
     def _on_step(self) -> bool:
         return not self._gave_up
 
+    def _on_training_start(self) -> None:
+        # Counted in parts of the budget, which a resumed run may have another one of.
+        self._due = min(self._due, self._passed + 1)
+
     def _on_rollout_start(self) -> None:
-        taken, budget = self.model.num_timesteps, self.model._total_timesteps
-        passed = taken * self.config.measurements // budget
-        if passed >= self._due:
+        if self._passed >= self._due:
             self._measure()
-            self._due = passed + 1
+            self._due = self._passed + 1
 
     def _on_training_end(self) -> None:
         if not self._gave_up:  # the last measurement is of these weights otherwise
             self._measure()
         if self._weights:
             self._policy.average.load_state_dict(self._weights)
+
+    @property
+    def _passed(self) -> int:
+        """How many of the ``measurements`` parts of the budget have been taken."""
+        return int(
+            self.model.num_timesteps * self.config.measurements // self.model._total_timesteps
+        )
 
     @property
     def _gave_up(self) -> bool:
@@ -179,9 +190,14 @@ class SelectionCallback(BaseCallback):
         self._policy.average.load_state_dict(self._weights)
         self._pace = schedule.pace = max(_LOWEST_PACE, _PACE_CUT * self._pace)
 
-    def _score(self) -> SelectionScore:
+    @property
+    def _vec_env(self) -> RecordVecEnv:
         vec_env = self.training_env
         assert isinstance(vec_env, RecordVecEnv)  # refused in _init_callback otherwise
+        return vec_env
+
+    def _score(self) -> SelectionScore:
+        vec_env = self._vec_env
         synthetic = generate_table(self.model, vec_env, self._n_synthetic, seed=self._seed)
         schema = vec_env.core.encoder.schema
         return selection_score(self._train, self._validation, synthetic, schema, seed=self._seed)

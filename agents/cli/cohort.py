@@ -11,8 +11,6 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-SUFFIXES = (".parquet", ".pq", ".csv.gz", ".csv")
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare one command per cohort, each with its own options."""
@@ -89,10 +87,11 @@ def _check_out(out: Path) -> Path:
     from importlib.util import find_spec
 
     from rlsyn_env.errors import ConfigError
+    from rlsyn_env.tables.writer import TABLE_SUFFIXES
 
-    suffix = next((s for s in SUFFIXES if out.name.lower().endswith(s)), None)
+    suffix = next((s for s in TABLE_SUFFIXES if out.name.lower().endswith(s)), None)
     if suffix is None:
-        raise ConfigError(f"--out {out}: the name must end in {', '.join(SUFFIXES)}")
+        raise ConfigError(f"--out {out}: the name must end in {', '.join(TABLE_SUFFIXES)}")
     if suffix in (".parquet", ".pq") and find_spec("pyarrow") is None:
         raise ConfigError(
             f"--out {out}: writing Parquet needs pyarrow: pip install 'rlsyn[parquet]', or write a "

@@ -7,6 +7,7 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 
 from agents.cli import algos, cohort, datasets, evaluate, generate, schema, train
 from agents.cli.options import note
@@ -52,6 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         the system failed us (no space, no permission); 130 after Ctrl-C.
     """
     arguments = build_parser().parse_args(argv)
+    if str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))  # the module of a user's own algorithm lies there
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning

@@ -1,4 +1,8 @@
-"""Infer the schema of a table and print it as YAML, to correct and pass back with --schema."""
+"""Infer the schema of a table and print it as YAML, to correct and pass back with --schema.
+
+Kinds, levels and formulas are those of all rows. Bounds are left to the training rows of a run;
+"bounds: [low, high]" under a column states them.
+"""
 
 from __future__ import annotations
 
@@ -26,14 +30,14 @@ def run(arguments: argparse.Namespace) -> int:
     from agents.cli.options import split_names
     from rlsyn_env.errors import ConfigError
     from rlsyn_env.tables.datasets import load_dataset
-    from rlsyn_env.tables.inference import infer_schema
+    from rlsyn_env.tables.training_data import infer_dataset_schema
 
     if arguments.out is not None and arguments.out.exists():
         raise ConfigError(f"--out {arguments.out} exists; remove it or choose another name")
     dataset = load_dataset(arguments.table)
-    schema = infer_schema(
-        dataset.table,
-        target=arguments.target or dataset.target,
+    schema = infer_dataset_schema(
+        dataset,
+        target=arguments.target,
         group=arguments.group,
         drop=split_names(arguments.drop),
         derive=not arguments.no_derived,

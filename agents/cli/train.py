@@ -160,8 +160,6 @@ def _given_options(arguments: argparse.Namespace) -> dict[str, Any]:
     for name in ("data", "test", "schema", "data_dir", "phecode_map_dir"):
         if name in given:  # absolute, so that the run can be gone on with from anywhere
             given[name] = str(Path(given[name]).resolve())
-    if ":" in given.get("algo", ""):
-        sys.path.insert(0, str(Path.cwd()))  # a user's module lies where they work
     if "drop" in given:
         given["drop"] = split_names(given["drop"])
     if "hyperparam" in given:

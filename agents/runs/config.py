@@ -37,8 +37,9 @@ class TrainConfig:
         test_size: share of rows held out to judge; 0: none, and nothing is judged.
         test: path of a table of held-out rows, in place of ``test_size``.
         validation_size: share of the training rows that neither agent nor discriminator trains on;
-            None: 0.15 where that is rows enough to choose a snapshot by or something else asks for
-            them (:func:`agents.runs.run_data.validation_share`), 0 where they could only be wasted.
+            None: 0.15 where that is rows enough to choose a snapshot by and the algorithm does, or
+            something else asks for them (:func:`agents.runs.run_data.validation_share`); 0 where
+            they could only be wasted.
         total_timesteps: training budget in environment steps.
         total_records: training budget in records; in place of ``total_timesteps``.
         n_envs: environments that are stepped together.
@@ -164,6 +165,10 @@ def merge_resumed(saved: TrainConfig, given: Mapping[str, Any]) -> TrainConfig:
     changes = {name: given[name] for name in CHANGEABLE if name in given}
     if "data" in changes and saved.data is None:
         raise ConfigError("the run being resumed uses a dataset by name: leave --data out")
+    if "test" in changes and saved.test is None:
+        raise ConfigError(
+            "the run being resumed holds out rows of its own table, or none: leave --test out"
+        )
     if "total_timesteps" in changes:
         changes["total_records"] = None
     elif "total_records" in changes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from agents.callbacks.selection import SelectionConfig
+from agents.registry import get_algorithm
 from agents.runs.config import TrainConfig
 from agents.runs.run_folder import RunFolder
 from rlsyn_env.cohorts import (
@@ -23,6 +25,7 @@ from rlsyn_env.cohorts import (
 )
 from rlsyn_env.errors import ConfigError, TableError
 from rlsyn_env.files import write_text
+from rlsyn_env.metrics.rows import MIN_ROWS
 from rlsyn_env.tables.datasets import Dataset, load_dataset
 from rlsyn_env.tables.datasets.cohort_report import CohortReport
 from rlsyn_env.tables.datasets.dataset import Cohort
@@ -33,7 +36,6 @@ from rlsyn_env.tables.splits import Split, first_of_groups, split_rows
 from rlsyn_env.tables.training_data import prepare_schema, settle_schema
 
 DEFAULT_DATASET = "breast_cancer"
-MIN_TRAIN_ROWS = 2
 VALIDATION_SHARE = 0.15
 
 
@@ -79,23 +81,51 @@ class RunData:
         return RecordEncoder.fit(self.train, self.schema)
 
 
-def validation_share(config: TrainConfig, rows: int) -> float:
+def validation_share(config: TrainConfig, rows: int, groups: int) -> float:
     """Share of the rows beside the test rows that are kept from training.
 
     A few hundred rows are worth more to the generator than to a choice that they are too few to
-    make: below the fewest that snapshots are chosen by, none are kept, unless the judge during
+    make: below the fewest that snapshots are chosen by, none are kept, nor where they would be of
+    one group or the algorithm imitates nothing and chooses nothing, unless the judge during
     training or the discriminator's gap target asks for some.
 
     Args:
         config: options; ``validation_size`` overrides the rule.
         rows: number of rows that are not test rows.
+        groups: of these rows; their number where there are no groups.
+
+    Raises:
+        ConfigError: the algorithm or an option that the rule looks at does not exist.
     """
     if config.validation_size is not None:
         return config.validation_size
-    selection, adversary = (config.settings.get(name) or {} for name in ("selection", "adversary"))
-    fewest = selection.get("min_rows", SelectionConfig.min_rows)
-    wanted = config.judge_every is not None or adversary.get("gap_target") is not None
-    return VALIDATION_SHARE if wanted or VALIDATION_SHARE * rows >= fewest else 0.0
+    preset = get_algorithm(config.algo).preset
+    adversary = {**preset.adversary, **(config.settings.get("adversary") or {})}
+    if config.judge_every is not None or adversary.get("gap_target") is not None:
+        return VALIDATION_SHARE
+    given = {name: config.settings.get(name) for name in ("imitation", "selection")}
+    used = any(
+        value is not False and (value is not None or getattr(preset, name) is not None)
+        for name, value in given.items()
+    )
+    selection = given["selection"] or {}
+    fewest = SelectionConfig(min_rows=selection.get("min_rows", SelectionConfig.min_rows)).min_rows
+    enough = VALIDATION_SHARE * rows >= fewest and math.ceil(VALIDATION_SHARE * groups) >= 2
+    return VALIDATION_SHARE if used and enough else 0.0
+
+
+def check_held_out(train: pd.DataFrame, test: pd.DataFrame, group: str | None) -> None:
+    """Raise TableError where a run could not be judged in the end; training may take hours."""
+    remedy = "hold out more, or give --test-size 0 to judge nothing"
+    for role, rows in (("training", train), ("test", test)):
+        if len(rows) < MIN_ROWS:
+            raise TableError(
+                f"there are {len(rows)} {role} rows; judging needs at least {MIN_ROWS}: {remedy}"
+            )
+    if group is not None and test[group].nunique(dropna=False) < 2:
+        raise TableError(
+            f"the test rows are of a single group of {group!r}; judging needs several: {remedy}"
+        )
 
 
 def load_run_data(config: TrainConfig) -> RunData:
@@ -109,10 +139,12 @@ def load_run_data(config: TrainConfig) -> RunData:
         dataset, target=config.target, group=config.group, schema=config.schema, drop=config.drop
     )
     test_size = 0.0 if config.test is not None else config.test_size
+    groups = int(first_of_groups(dataset.table, schema.group).sum())
+    rest = [round(number * (1 - test_size)) for number in (len(dataset.table), groups)]
     split = split_rows(
         dataset.table,
         test_size=test_size,
-        validation_size=validation_share(config, round(len(dataset.table) * (1 - test_size))),
+        validation_size=validation_share(config, *rest),
         seed=config.seed,
         target=schema.target,
         group=schema.group,
@@ -130,6 +162,8 @@ def load_run_data(config: TrainConfig) -> RunData:
         fingerprints["test_table"] = fingerprint(test_table, config.test)
     elif len(split.test):
         test_table = dataset.table.iloc[split.test]
+    if test_table is not None:
+        check_held_out(dataset.table.iloc[split.train], test_table, schema.group)
     report = dataset.report if isinstance(dataset, Cohort) else None
     return RunData(dataset.name, dataset.table, schema, split, test_table, fingerprints, report)
 

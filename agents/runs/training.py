@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import pandas as pd
 import torch
@@ -33,6 +33,7 @@ from agents.callbacks import (
     SelectionConfig,
 )
 from agents.callbacks.judge import check_judgeable
+from agents.devices import check_device
 from agents.factory import make_model
 from agents.hyperparameters import resolve
 from agents.policies.autoregressive import AutoregressivePolicy
@@ -57,6 +58,7 @@ from rlsyn_env.tables.encoder import RecordEncoder
 _PACKAGES = ("rlsyn", "gymnasium", "stable-baselines3", "sb3-contrib", "torch", "numpy", "pandas")
 
 
+T = TypeVar("T")
 Learner: TypeAlias = ImitationCallback | AveragingCallback | SelectionCallback
 
 
@@ -96,9 +98,9 @@ def build_run(config: TrainConfig, data: RunData, encoder: RecordEncoder | None 
             does not fit.
     """
     torch.set_num_threads(config.threads)
-    _check_device(config.device)
+    check_device(config.device)
     if config.judge_every is not None:
-        check_judgeable(data.train, data.validation)
+        check_judgeable(data.train, data.validation, data.schema.group)
     algorithm = get_algorithm(config.algo)
     preset = algorithm.preset
     config = replace(
@@ -112,6 +114,7 @@ def build_run(config: TrainConfig, data: RunData, encoder: RecordEncoder | None 
     )
     assert config.env is not None  # for the type checker, as the next line
     assert config.n_envs is not None
+    _learner_options(algorithm, config.settings, data.n_independent)  # before anything is written
     encoder = encoder or data.fit_encoder()
     adversary = Adversary(
         encoder,
@@ -251,8 +254,12 @@ def learn(
     started = time.monotonic()
     learners = _learners(run)
 
-    def save() -> None:
-        progress = {"records": recorder.total, "seconds": seconds + time.monotonic() - started}
+    def save(*, ended: bool = False) -> None:
+        progress = {
+            "records": recorder.total,
+            "seconds": seconds + time.monotonic() - started,
+            "ended": ended,
+        }
         save_checkpoint(folder.checkpoints, model, core, progress, learners)
 
     logger = Logger(str(folder.path), [TensorBoardOutputFormat(str(folder.path))])
@@ -275,8 +282,12 @@ def learn(
         try:
             if checkpoint is not None:
                 restore(checkpoint, model, core, learners)
-            _learn(model, total, callbacks, resumed=checkpoint is not None)
-            save()
+            if checkpoint is None or model.num_timesteps < total:
+                _learn(model, total, callbacks, resumed=checkpoint is not None)
+                save(ended=True)
+            elif not checkpoint.progress.get("ended", True):  # it is to end where it was stopped
+                _end(model, learners.values())
+                save(ended=True)
         finally:
             for callback in bar:
                 callback.close()
@@ -290,34 +301,47 @@ def learn(
 
 def _learners(run: Run) -> dict[str, Learner]:
     """Callbacks that are part of how an autoregressive policy learns, in the order they act."""
-    preset, settings = run.algorithm.preset, run.config.settings
-    rows = run.data.n_independent
     learners: dict[str, Learner] = {}
     if not isinstance(run.model.policy, AutoregressivePolicy):
         return learners
-    imitation = _section(preset.imitation, settings.get("imitation"), rows)
-    if imitation is not None:
+    data, seed = run.data, run.config.seed
+    options = _learner_options(run.algorithm, run.config.settings, data.n_independent)
+    if options.imitation is not None:
         learners["imitation"] = ImitationCallback(
-            run.encoder,
-            run.data.train,
-            options_from(ImitationConfig, imitation, "imitation"),
-            validation=run.data.validation,
-            seed=run.config.seed,
+            run.encoder, data.train, options.imitation, validation=data.validation, seed=seed
         )
-    averaging = _section(preset.averaging, settings.get("averaging"), rows)
-    if averaging is not None:
-        learners["averaging"] = AveragingCallback(
-            options_from(AveragingConfig, averaging, "averaging")
-        )
-    selection = _section(preset.selection, settings.get("selection"), rows)
-    if selection is not None:
+    if options.averaging is not None:
+        learners["averaging"] = AveragingCallback(options.averaging)
+    if options.selection is not None:
         learners["selection"] = SelectionCallback(
-            run.data.train,
-            run.data.validation,
-            options_from(SelectionConfig, selection, "selection"),
-            seed=run.config.seed,
+            data.train, data.validation, options.selection, seed=seed
         )
     return learners
+
+
+@dataclass(frozen=True)
+class _LearnerOptions:
+    """Options of the learners; None: that one is off."""
+
+    imitation: ImitationConfig | None
+    averaging: AveragingConfig | None
+    selection: SelectionConfig | None
+
+
+def _learner_options(
+    algorithm: Algorithm, settings: Mapping[str, Any], rows: int
+) -> _LearnerOptions:
+    """Return the preset's options with the user's laid over them; ConfigError for wrong ones."""
+
+    def options(cls: type[T], name: str) -> T | None:
+        section = _section(getattr(algorithm.preset, name), settings.get(name), rows)
+        return None if section is None else options_from(cls, section, name)
+
+    return _LearnerOptions(
+        options(ImitationConfig, "imitation"),
+        options(AveragingConfig, "averaging"),
+        options(SelectionConfig, "selection"),
+    )
 
 
 def _section(preset: Mapping[str, Any] | None, given: Any, rows: int) -> dict[str, Any] | None:
@@ -338,8 +362,6 @@ def _learn(
 ) -> None:
     """Call ``learn`` once, for what is left of the budget."""
     left = total - model.num_timesteps if resumed else total
-    if left <= 0:
-        return
     options: dict[str, Any] = {"log_interval": None, "reset_num_timesteps": not resumed}
     if resumed and isinstance(model, ARS):
         # ARS measures progress against the timesteps it is given, not those plus the earlier ones:
@@ -348,6 +370,13 @@ def _learn(
         callbacks = [_SetTimesteps(done), *callbacks]
         left, options["reset_num_timesteps"] = total, True
     model.learn(left, callback=CallbackList(callbacks), **options)
+
+
+def _end(model: BaseAlgorithm, learners: Iterable[Learner]) -> None:
+    """Let the learners finish what ``learn`` would have left to them."""
+    for learner in learners:
+        learner.init_callback(model)
+        learner.on_training_end()
 
 
 class _SetTimesteps(BaseCallback):
@@ -381,14 +410,6 @@ def _judge_callback(run: Run) -> list[JudgeCallback]:
 def _log_interval(run: Run) -> int:
     """Records between two points in TensorBoard: 512, or 1 % of the budget, whichever is more."""
     return max(512, run.vec_env.num_envs, total_records(run) // 100)
-
-
-def _check_device(device: str) -> None:
-    try:
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        first = str(error).splitlines()[0]
-        raise ConfigError(f"--device {device} cannot be used here: {first}") from error
 
 
 def _versions() -> dict[str, str]:

@@ -21,6 +21,7 @@ from rlsyn_env.metrics.bootstrap import percentile_interval, resample_counts, we
 from rlsyn_env.metrics.column_shapes import column_shape_table, column_shapes
 from rlsyn_env.metrics.pair_trends import pair_trend_table, pair_trends
 from rlsyn_env.metrics.preparation import subsample
+from rlsyn_env.metrics.rows import MAX_C2ST_ROWS
 
 __all__ = [
     "TwoSampleTest",
@@ -33,7 +34,6 @@ __all__ = [
 ]
 
 N_FOLDS = 5
-MAX_C2ST_ROWS = 2_000
 N_TREES = 200
 MIN_SAMPLES_LEAF = 2
 

@@ -95,7 +95,8 @@ class RecordEncoder:
                 return feature
         for formula in self._formulas:
             if formula.name == name:
-                sources = ", ".join(repr(source) for source in formula.sources)
+                generated = (self.feature_names[i] for i in self.positions([name]))
+                sources = ", ".join(map(repr, generated))
                 raise EncodingError(
                     f"column {name!r} is computed ({formula.short_text}), not generated; give "
                     f"{sources} a value instead, or train without the formula (--no-derived, or "

@@ -1,4 +1,8 @@
-"""The schema that a run trains with: inferred or given, checked, nothing learnt from test rows."""
+"""The schema that a run trains with: inferred or given, checked.
+
+What is inferred here tells no more of test rows than their levels. A schema that is given counts as
+a person's knowledge, whatever it was made from.
+"""
 
 from __future__ import annotations
 

@@ -18,6 +18,8 @@ from rlsyn_env.tables.encoder import RecordEncoder
 from rlsyn_env.tables.schema import ColumnKind, TableSchema
 
 _PARQUET_SUFFIXES = (".parquet", ".pq")
+TABLE_SUFFIXES = (*_PARQUET_SUFFIXES, ".csv.gz", ".csv")
+"""How the name of a table's file may end."""
 
 
 def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
@@ -33,15 +35,20 @@ class TableWriter:
     inside the ``with`` block, nothing is left and an older file is untouched.
 
     Args:
-        path: ``.parquet`` and ``.pq`` give Parquet (needs pyarrow), anything else CSV;
-            ``.gz`` at the end gives gzipped CSV.
+        path: ``.parquet`` and ``.pq`` give Parquet (needs pyarrow), ``.csv`` CSV, ``.csv.gz``
+            gzipped CSV.
         schema: tells which datetime columns are dates; without it the first chunk tells.
+
+    Raises:
+        TableError: another suffix.
     """
 
     def __init__(
         self, path: str | os.PathLike[str], schema: TableSchema | RecordEncoder | None = None
     ) -> None:
         self.path = Path(path)
+        if not self.path.name.lower().endswith(TABLE_SUFFIXES):
+            raise TableError(f"{self.path}: the name must end in {', '.join(TABLE_SUFFIXES)}")
         self.rows = 0
         self._schema = schema.schema if isinstance(schema, RecordEncoder) else schema
         self._stack = contextlib.ExitStack()

@@ -108,6 +108,24 @@ def test_marginals_are_drawn_for_every_kind_of_column(mixed_table: pd.DataFrame)
             assert heights[1::2].sum() == 0  # gaps between bars
 
 
+def test_marginals_of_dates_that_nobody_has_or_in_a_time_zone_are_drawn() -> None:
+    stamps = pd.Series(pd.date_range("2020-01-01", periods=40, freq="D"))
+    table = pd.DataFrame(
+        {
+            "died": stamps.where(stamps.index == 39),
+            "seen": stamps.dt.tz_localize("UTC"),
+            "day": stamps.dt.date,
+            "score": pd.Series([np.nan] * 20 + list(range(20)), dtype=float),
+        }
+    )
+    figure = marginals_figure(table.head(20), table.tail(20))
+    died, seen, _, score = figure.axes
+    assert [label.get_text() for label in died.get_xticklabels()] == ["missing"]
+    assert [label.get_text() for label in score.get_xticklabels()] == ["missing"]
+    assert seen.get_xticklabels()[0].get_text() == "2020-01-01"
+    assert figure.axes[2].get_xticklabels()[0].get_text() == "2020-01-01"
+
+
 def test_the_progress_bar_shows_what_matters(new_run) -> None:
     run, folder = new_run(n_envs=128, total_records=1024)
     terminal = Console(file=io.StringIO(), force_terminal=True, width=80)

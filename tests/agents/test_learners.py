@@ -333,6 +333,25 @@ def test_selection_measures_as_often_on_a_long_budget(table, monkeypatch) -> Non
     assert measured == [steps(model, n) for n in (0, 4, 8, 12)]
 
 
+def test_a_larger_budget_is_measured_all_along(table, monkeypatch) -> None:
+    model, measured = model_on(table), []
+    callback = SelectionCallback(
+        table[:200], table[200:], SelectionConfig(measurements=4, min_rows=50)
+    )
+
+    def score(self):
+        measured.append(model.num_timesteps)
+        return SelectionScore(0.9, 0.0)
+
+    monkeypatch.setattr(SelectionCallback, "_score", score)
+    model.learn(steps(model, 4), callback=callback)
+    measured.clear()
+    resumed = SelectionCallback(table[:200], table[200:], callback.config)
+    resumed.load_state_dict(callback.state_dict())
+    model.learn(steps(model, 4), callback=resumed, reset_num_timesteps=False)  # 8 together
+    assert measured == [steps(model, n) for n in (6, 8)]
+
+
 def test_selection_stops_when_nothing_improves(table, monkeypatch) -> None:
     model = model_on(table)
     callback = SelectionCallback(
@@ -353,9 +372,22 @@ def test_selection_stops_when_nothing_improves(table, monkeypatch) -> None:
 def test_too_few_validation_rows_choose_nothing(table) -> None:
     model = model_on(table)
     callback = SelectionCallback(table[:280], table[280:], SelectionConfig(measurements=2))
-    assert not callback.active
     model.learn(steps(model, 2), callback=[AveragingCallback(), callback])
+    assert not callback.active
     assert callback.state_dict()["best"] is None
+
+
+def test_validation_rows_of_one_group_choose_nothing(table) -> None:
+    grouped = table.assign(person=np.arange(len(table)) // 100)
+    schema = infer_schema(grouped, group="person")
+    for first, active in ((200, False), (100, True)):
+        model = model_on(grouped, schema)
+        callback = SelectionCallback(
+            grouped[:first], grouped[first:], SelectionConfig(measurements=2, min_rows=50)
+        )
+        model.learn(steps(model, 2), callback=[AveragingCallback(), callback])
+        assert callback.active is active
+        assert (callback.state_dict()["best"] is not None) is active
 
 
 def test_the_criterion_prefers_fresh_rows_to_copies_and_noise(table) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -121,10 +122,40 @@ def test_a_finished_run_goes_further_only_with_a_larger_budget(new_run) -> None:
         (1333, {}, 0.0),
         (1334, {}, 0.15),
         (1334, {"validation_size": 0.0}, 0.0),
+        (1334, {"settings": {"selection": False}}, 0.15),  # the warm-up looks at them
+        (1334, {"settings": {"selection": False, "imitation": False}}, 0.0),
+        (1334, {"algo": "sac"}, 0.0),
+        (1334, {"algo": "sac", "judge_every": 100}, 0.15),
     ],
 )
 def test_rows_are_kept_for_validation_where_they_can_choose(rows, options, share) -> None:
-    assert validation_share(TrainConfig(**options), rows) == share
+    assert validation_share(TrainConfig(**options), rows, rows) == share
+
+
+def test_a_single_group_is_not_kept_for_validation() -> None:
+    assert validation_share(TrainConfig(), 2000, groups=6) == 0.0
+    assert validation_share(TrainConfig(), 2000, groups=7) == 0.15
+
+
+def test_a_run_can_be_ended_where_it_was_stopped(new_run) -> None:
+    options = {"settings": {"selection": {"min_rows": 40, "measurements": 50}}, **BUDGET}
+    run, folder = new_run(**options)
+    with pytest.raises(TrainingStopped):
+        learn(run, folder, extra_callbacks=(InterruptAt(40),))
+    records = load_checkpoint(folder.checkpoints).progress["records"]
+    run, checkpoint = resume_run(folder, lambda saved: replace(saved, total_records=records))
+    learn(run, folder, checkpoint)
+    ended = load_checkpoint(folder.checkpoints)
+    best = ended.state["parts"]["selection"]["weights"]
+    average = run.model.policy.average.state_dict()
+    assert best
+    assert all(torch.equal(average[name], value) for name, value in best.items())
+    assert ended.state["parts"]["imitation"]["optimizer"] is not None
+
+    before = [path.stat().st_mtime_ns for path in sorted(folder.checkpoints.iterdir())]
+    run, checkpoint = resume_run(folder, lambda saved: saved)  # stopped while it was judged
+    learn(run, folder, checkpoint)
+    assert [path.stat().st_mtime_ns for path in sorted(folder.checkpoints.iterdir())] == before
 
 
 @pytest.mark.slow

@@ -90,6 +90,19 @@ def test_bad_tables_are_refused(case: str, cli, work, mixed_table, tmp_path, tin
     refused(cli("train", "--data", table, "--target", target, *tiny), work, *words)
 
 
+def test_what_could_not_be_judged_is_refused_before_it_is_trained(
+    cli, work, tmp_path, mixed_table, tiny
+) -> None:
+    table = write(tmp_path, mixed_table.head(90))
+    options = ["--data", table, "--target", "died"]
+    result = cli("train", *options, "--test-size", "0.1", *tiny)
+    refused(result, work, "9 test rows", "--test-size 0")
+    grouped = mixed_table.assign(ward=[f"w{i % 3}" for i in range(len(mixed_table))])
+    grouped.to_csv(tmp_path / "grouped.csv", index=False)
+    options = ["--data", tmp_path / "grouped.csv", "--target", "died", "--group", "ward"]
+    refused(cli("train", *options, *tiny), work, "single group of 'ward'", "--test-size 0")
+
+
 def test_a_schema_that_does_not_match_is_refused(cli, work, tmp_path, mixed_csv, tiny) -> None:
     code, out, _ = cli("schema", mixed_csv, "--target", "died")
     assert code == 0
@@ -120,6 +133,15 @@ OPTIONS = {
     "two budgets": (["--total-timesteps", "10", "--total-records", "9"], ["not allowed"]),
     "two tables": (["--dataset", "diabetes", "--data", "x.csv"], ["not allowed"]),
     "no such device": (["--device", "warp"], ["warp"]),
+    "settings of a wrong type": (["--set", "imitation.warm_up=10.5"], ["warm_up", "whole", "10.5"]),
+    "settings that are no number": (
+        ["--set", "selection.measurements=.nan"],
+        ["measurements", "nan"],
+    ),
+    "rows that are no number": (["--set", "selection.min_rows=x"], ["min_rows", "x"]),
+    "one width": (["--set", "adversary.hidden=128"], ["hidden", "[128,128]"]),
+    "widths that are no numbers": (["--set", "adversary.hidden=[a]"], ["hidden"]),
+    "half a record": (["--set", "adversary.batch_size=100.5"], ["batch_size", "whole"]),
     "unknown column to drop": (["--drop", "nothing"], ["nothing"]),
     "resume without a folder": (["--resume"], ["--resume"]),
     "resume of nothing": (["--resume", "runs/none"], ["runs/none"]),

@@ -107,6 +107,19 @@ def test_a_taken_folder_is_refused_until_overwritten(csv_run: Path, cli, tiny) -
 
 
 @pytest.mark.slow
+def test_wrong_options_of_an_earlier_run_are_one_line(csv_run: Path, cli, work) -> None:
+    code, _, err = cli("train", "--resume", csv_run, "--test", work / "table.csv")
+    assert code == 2
+    assert "leave --test out" in err
+    code, _, err = cli("generate", csv_run, "-n", 5, "--out", "a.csv", "--device", "warp")
+    assert code == 2
+    assert "--device warp" in err
+    code, _, err = cli("generate", csv_run, "-n", 5, "--out", "a.xlsx")
+    assert code == 2
+    assert ".parquet" in err
+    assert not (work / "a.xlsx").exists()
+
+
 def test_a_finished_run_is_resumed_only_further(csv_run: Path, cli) -> None:
     code, _, err = cli("train", "--resume", "runs/mine")
     assert code == 2
@@ -319,6 +332,14 @@ def test_a_users_own_algorithm(cli, work, monkeypatch: pytest.MonkeyPatch) -> No
     from agents.runs.checkpoint import load_checkpoint
 
     assert load_checkpoint(run / "checkpoints").state["agent"]["my_updates"] == 5
+    for command in (["generate", run, "-n", "5", "--out", "5.csv"], ["train", "--resume", run]):
+        done = subprocess.run(  # a process that has not imported the module yet
+            [sys.executable, "-m", "agents.cli.main", *map(str, command)],
+            cwd=work, env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1"},
+            capture_output=True, text=True,
+        )  # fmt: skip
+        assert "cannot import" not in done.stderr
+        assert done.returncode == (0 if command[0] == "generate" else 2), done.stderr
 
 
 @pytest.mark.slow
@@ -370,6 +391,7 @@ def test_schema_round_trip(cli, work, mixed_table, tiny) -> None:
     assert code == 0, err
     assert "patient_id" in err
     assert yaml.safe_load(out)["target"] == "died"
+    assert "bounds" not in out.partition("columns:")[2]  # they are for training rows to tell
     assert cli("schema", "table.csv", "--target", "died", "--out", "schema.yaml")[0] == 0
     code, _, err = cli(
         "train", "--data", "table.csv", "--schema", "schema.yaml", "--test-size", "0",

@@ -142,6 +142,16 @@ def test_a_restored_adversary_goes_on_identically(encoder, mixed_table):
     )
 
 
+def test_a_state_from_another_kind_of_device_is_gone_on_with(encoder, mixed_table):
+    adversary, other = build(encoder, mixed_table), build(encoder, mixed_table)
+    adversary.observe(fakes(encoder))
+    state = adversary.state_dict()
+    state["torch_rng"] = torch.zeros(16, dtype=torch.uint8)  # as long as one of CUDA
+    other.load_state_dict(state)
+    assert other.observe(fakes(encoder, seed=1))
+    assert other.updates == 2
+
+
 def test_a_state_of_other_options_is_refused(encoder, mixed_table):
     state = build(encoder, mixed_table).state_dict()
     with pytest.raises(ConfigError, match="saved options"):

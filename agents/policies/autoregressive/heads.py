@@ -1,7 +1,8 @@
 """Output layers: logits of every feature's bins, features of two bins in one matrix.
 
 A wide table is mostly yes-or-no features. Each needs one number, so all of them together are one
-``(features, width)`` matrix, and only the others pay for as many outputs as they have bins.
+``(features, width)`` matrix. The others are one tensor too, with as many outputs for each as the
+one with the most bins has.
 """
 
 from __future__ import annotations

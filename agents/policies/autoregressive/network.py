@@ -7,7 +7,8 @@ value (a code that a patient does not have) adds next to nothing and a rare one 
 a thousand features. On records of many rare features their number so far is embedded too: a sum of
 so many embeddings shows it too vaguely to stop at the three diagnoses that a record has room for.
 Residual blocks shared by all positions and a head per position follow.
-Parameters and work are proportional to the number of bins of all features together.
+Parameters and work are proportional to the number of bins of all features together, but for the
+heads of features of more than two bins: each is as wide as the widest of them.
 """
 
 from __future__ import annotations

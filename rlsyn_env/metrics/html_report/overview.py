@@ -13,8 +13,6 @@ from rlsyn_env.metrics.preparation import Feature, FeatureTable
 from rlsyn_env.metrics.rows import JudgedRows
 from rlsyn_env.tables.schema import TableSchema
 
-MAX_LISTED = 30
-
 
 def small_cells(
     rows: JudgedRows, schema: TableSchema, limit: int, quasi_identifiers: Sequence[str] = ()
