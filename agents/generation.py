@@ -67,7 +67,7 @@ def load_generator(run: str | Path | RunFolder, device: str = "cpu") -> Generato
     if not folder.generator_file.is_file():
         raise ConfigError(
             f"{folder.path} holds no trained model; train it, or finish it with "
-            f"'train.py --out {folder.path} --resume'"
+            f"'train.py --resume {folder.path}'"
         )
     spec = load_yaml(folder.generator_file)
     if spec.get("format") != MODEL_FORMAT:

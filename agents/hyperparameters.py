@@ -66,7 +66,7 @@ def parse_hyperparams(items: Iterable[str]) -> dict[str, Any]:
         key, equals, text = item.partition("=")
         parts = [part.strip() for part in key.split(".")]
         if not equals or not all(parts):
-            raise ConfigError(f"hyperparameter {item!r} must have the form key=value")
+            raise ConfigError(f"{item!r} must have the form key=value")
         try:
             value = _scalar(yaml.safe_load(text))
         except yaml.YAMLError as error:

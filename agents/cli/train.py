@@ -96,7 +96,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "seconds each time)",
     )  # fmt: skip
     add(
-        "--out", type=Path, metavar="FOLDER", help="the run's folder (runs/<algo>-<dataset>-<seed>)"
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="the run's folder (runs/<algo>-<dataset>-<seed>; where it exists, with -2, -3, ...)",
     )
     add("--no-progress", action="store_true", help="no progress bar")
     add(

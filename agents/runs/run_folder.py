@@ -86,7 +86,7 @@ class RunFolder:
                 return self.path / name
         raise ConfigError(
             f"{self.path} holds no synthetic table yet; finish the run with "
-            f"'train.py --out {self.path} --resume'"
+            f"'train.py --resume {self.path}'"
         )
 
     def load_config(self) -> dict[str, Any]:

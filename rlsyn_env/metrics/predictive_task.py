@@ -92,7 +92,8 @@ def predictive_task(
     n_bootstrap: int,
     max_rows: int = MAX_FOREST_ROWS,
 ) -> tuple[PredictiveTask | None, list[str]]:
-    """Set the task up; None when the target does not vary among the test rows. Also notices.
+    """Set the task up; None when the target does not vary among the test rows, or nothing is there
+    to predict it from. Also notices.
 
     With ``classes`` the target is predicted as classes even where it is a column of (few) numbers.
     Models are trained on at most ``max_rows`` rows.
@@ -105,6 +106,10 @@ def predictive_task(
         test = test.take(np.flatnonzero(known))
     if len(np.unique(test.columns[target])) < 2:
         notices.append("the target does not vary among the test rows: no utility can be measured")
+        return None, notices
+
+    if all(feature.name == target for feature in rows.features):
+        notices.append("no column is left to predict the target from: no utility can be measured")
         return None, notices
 
     size = min(rows.train.n_rows, rows.synthetic.n_rows, max_rows)

@@ -28,6 +28,9 @@ _EXACT_FLOATS: dict[str, Any] = {} if _PANDAS >= (3, 1) else {"float_precision":
 _SEPARATORS = ",;\t|"
 _LEADING_ZERO = re.compile(rb'(?:^|[,;\t|"\n])-?0\d')
 _LEADING_ZERO_CELL = re.compile(r"-?0\d+")
+_DECIMAL_COMMA = re.compile(r"[-+]?(0|[1-9]\d*)(,\d+)?([eE][-+]?\d+)?")
+_THOUSANDS = re.compile(r"[-+]?[1-9]\d*(,\d{3})?")
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?")
 
 
@@ -36,11 +39,14 @@ def read_csv(path: Path, *, gzipped: bool = False) -> pd.DataFrame:
 
     Empty cells are missing; "NA", "None", "?" and the like are missing only in a column whose other
     values are all numbers or dates, and real levels elsewhere. ISO dates become datetime64. Whole
-    numbers with leading zeros (codes) stay text.
+    numbers with leading zeros (codes) stay text. Where commas do not separate, "65,4" is a number;
+    "1,234" stays text in a column whose every comma may stand for thousands.
 
     Raises TableError naming the line when the file is no such table.
     """
     data = _read_bytes(path, gzipped=gzipped)
+    if data[:2] in _UTF_16:
+        raise TableError(f"{path} is UTF-16 text; save the table as CSV UTF-8")
     if b"\0" in data:
         raise TableError(f"{path} is not a CSV or Parquet file (it holds binary data)")
     try:
@@ -57,7 +63,10 @@ def read_csv(path: Path, *, gzipped: bool = False) -> pd.DataFrame:
     table = _parse(text, separator, names, path)
     if _LEADING_ZERO.search(data):
         table = _keep_codes(table, text, separator, path)
-    return pd.DataFrame({name: _interpret(table[name]) for name in table.columns})
+    commas = separator != ","
+    return pd.DataFrame(
+        {name: _interpret(table[name], decimal_commas=commas) for name in table.columns}
+    )
 
 
 def _read_bytes(path: Path, *, gzipped: bool) -> bytes:
@@ -131,7 +140,7 @@ def _keep_codes(table: pd.DataFrame, text: str, separator: str, path: Path) -> p
     return table
 
 
-def _interpret(series: pd.Series) -> pd.Series:
+def _interpret(series: pd.Series, *, decimal_commas: bool) -> pd.Series:
     """Turn text into numbers or dates where every value that is not a missing mark is one."""
     if not is_text(series):
         return series
@@ -144,6 +153,9 @@ def _interpret(series: pd.Series) -> pd.Series:
     others = [value for value in texts if value.strip() not in MISSING_MARKS]
     if not others:
         return series
+    if decimal_commas and _have_decimal_commas(others):
+        known = series.mask(series.isin(marks)) if marks else series
+        return pd.to_numeric(known.astype(object).map(_with_point, na_action="ignore"))
     if marks and not any(_LEADING_ZERO_CELL.fullmatch(value) for value in others):
         numbers = pd.to_numeric(pd.Series(others, dtype=object), errors="coerce")
         if numbers.notna().all():
@@ -155,6 +167,16 @@ def _interpret(series: pd.Series) -> pd.Series:
         except ValueError:
             return series
     return series
+
+
+def _have_decimal_commas(values: list[str]) -> bool:
+    fractions = [_DECIMAL_COMMA.fullmatch(value.strip()) for value in values]
+    sure = [match is not None and not _THOUSANDS.fullmatch(match[0]) for match in fractions]
+    return all(fractions) and any(sure)
+
+
+def _with_point(value: object) -> str:
+    return str(value).strip().replace(",", ".")
 
 
 def _has_zone(values: list[str]) -> bool:

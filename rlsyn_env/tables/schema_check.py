@@ -65,7 +65,10 @@ def _check_ordered(column: ColumnSchema, series: pd.Series, source: str) -> None
     wrong = (values.isna() & series.notna()).to_numpy()
     if wrong.any():
         row = int(np.argmax(wrong))
-        raise _mismatch(column, series, row, source, "give it the kind categorical")
+        remedy = "give it the kind categorical"
+        if column.kind is ColumnKind.DATETIME:
+            remedy = f"write dates as YYYY-MM-DD, or {remedy}"
+        raise _mismatch(column, series, row, source, remedy)
     if column.kind is ColumnKind.INTEGER:
         x = values.to_numpy(dtype=np.float64, na_value=np.nan)
         fractions = ~np.isnan(x) & (x != np.round(x))

@@ -210,6 +210,18 @@ def test_a_test_file_and_a_group(cli, work, mixed_table, tiny) -> None:
 
 
 @pytest.mark.slow
+def test_a_target_alone_can_be_generated_and_judged(cli, work, mixed_table, tiny) -> None:
+    mixed_table[["died"]].to_csv(work / "one.csv", index=False)
+    code, _, err = cli("train", "--data", "one.csv", "--target", "died", "--out", "run", *tiny)
+    assert code == 0, err
+    report = json.loads((work / "run/metrics.json").read_text())
+    assert report["metrics"]["s2r"]["value"] is None
+    assert any("no column is left to predict" in notice for notice in report["notices"])
+    code, _, err = cli("evaluate", "run", "--suite", "full", "--out", "full")
+    assert code == 0, err
+
+
+@pytest.mark.slow
 def test_any_table_can_be_judged(cli, work, mixed_table) -> None:
     table = mixed_table.drop(columns="patient_id")
     table.head(120).to_csv(work / "train.csv", index=False)

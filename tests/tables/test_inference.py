@@ -144,3 +144,18 @@ def test_roles_that_do_not_exist(options, message):
 def test_types_that_cannot_be_generated(series, message):
     with pytest.raises(TableError, match=message):
         infer_schema(pd.DataFrame({"odd": series}))
+
+
+def test_levels_that_are_no_classes_are_told():
+    n = 300
+    table = pd.DataFrame(
+        {
+            "seen": [f"{1 + i % 28:02d}.{1 + i % 12:02d}.2021" for i in range(n)],
+            "name": [f"Smith{i % 80}" for i in range(n)],
+            "ward": [f"w{i % 40}" for i in range(n)],
+        }
+    )
+    notices = infer_schema(table).notices()
+    assert [notice.split("'")[1] for notice in notices] == ["seen", "name"]
+    assert "YYYY-MM-DD" in notices[0]
+    assert "80 levels" in notices[1]

@@ -56,6 +56,22 @@ def test_other_separators_and_bom(tmp_path, separator):
     assert table["a"].tolist() == [1, 2]
 
 
+def test_decimal_commas(tmp_path):
+    path = write(
+        tmp_path, "w;k;t;c;n\n65,4;1,234;a;01,5;2,5\n70;2,500;b;02,5;?\n-1,25;7;1,5;03;3\n"
+    )
+    table = read_table(path)
+    assert table["w"].tolist() == [65.4, 70, -1.25]
+    assert table["k"].tolist() == ["1,234", "2,500", "7"]  # thousands, perhaps
+    assert table["t"].tolist() == ["a", "b", "1,5"]
+    assert table["c"].tolist() == ["01,5", "02,5", "03"]
+    assert table["n"].isna().tolist() == [False, True, False]
+    assert read_table(write(tmp_path, 'w,b\n"65,4",1\n"70,1",2\n'))["w"].tolist() == [
+        "65,4",
+        "70,1",
+    ]
+
+
 def test_gzip_and_quoted_values(tmp_path):
     path = write(tmp_path, gzip.compress(b'a,b\n1,"x, y"\n2,"line\nbreak"\n'), "t.csv.gz")
     assert read_table(path)["b"].tolist() == ["x, y", "line\nbreak"]
@@ -76,6 +92,7 @@ def test_one_column_with_missing_rows(tmp_path):
         ("a,b\n1,2\n1\n", "line 3: 1 fields"),
         ("a,b\n1,2\n3,inf\n", "column 'b', row 2: infinite"),
         (b"\x00\x01\x02\x03junk", "binary data"),
+        ("a,b\n1,2\n".encode("utf-16"), "UTF-16"),
         (b"a,b\n1,\xff\xfe\n", "line 2: not UTF-8"),
         (b"PK\x03\x04....", "Excel"),
         (b"PAR1junk", "not a readable Parquet"),

@@ -57,10 +57,10 @@ def load_dataset(dataset: str | os.PathLike[str] | pd.DataFrame | Dataset) -> Da
         return build_cohort(dataset)
     path = Path(dataset)
     if isinstance(dataset, str) and not path.exists() and not path.suffix and path.name == dataset:
-        hint = nearest(dataset, list(DATASETS), show=False)
+        hint = nearest(dataset, [*DATASETS, *COHORTS], show=False)
         raise TableError(
-            f"no dataset {dataset!r}{hint}; embedded datasets are {', '.join(DATASETS)}, and the "
-            "path of a CSV or Parquet file works too"
+            f"no dataset {dataset!r}{hint}; embedded datasets are {', '.join(DATASETS)}, cohorts "
+            f"{', '.join(COHORTS)}, and the path of a CSV or Parquet file works too"
         )
     return Dataset(path.name.split(".")[0] or "table", read_table(path), source_path=path)
 

@@ -24,7 +24,7 @@ from rlsyn_env.tables.derived.forms import (
     scaled,
     simplest_scale,
 )
-from rlsyn_env.tables.derived.formulas import Column, Expression, Formula
+from rlsyn_env.tables.derived.formulas import Column, Expression, Formula, Number, Operation
 from rlsyn_env.tables.derived.rounding_modes import finish, limits, modes
 from rlsyn_env.tables.derived.screening import (
     Pair,
@@ -143,8 +143,7 @@ class NumericSearch:
         ordered = [source for source in sources if source.is_ordered]
         one = math.log2(max(len(ordered), 1))
         for source in ordered:
-            assert source.axis is not None
-            found = self._scaled(column, Column(source.name), source.axis, bits - one)
+            found = self._one(column, source, bits - one)
             if found is not None:
                 return found
         found = self._pairs(column, ordered, pairs_of_sum(column, ordered), bits)
@@ -152,6 +151,18 @@ class NumericSearch:
             return found
         generated = [source for source in sources if is_generated(source.name)]
         return find_weighted_sum(self._view, column, generated, bits)
+
+    def _one(self, column: ColumnView, source: ColumnView, bits: float) -> Formula | None:
+        """Return a multiple of one column, or the day (hour, minute) that a time lies in."""
+        assert source.axis is not None
+        if column.is_date and source.is_date and 0 < source.step < column.step:
+            # The column's own rounding takes the nearest day: half a day less is the day itself.
+            half = (column.step - source.step) / 2
+            expression = Operation("-", Column(source.name), Number(half))
+            found = self._scaled(column, expression, source.axis - half, bits)
+            if found is not None:
+                return found
+        return self._scaled(column, Column(source.name), source.axis, bits)
 
     def _pairs(
         self,
@@ -183,6 +194,8 @@ class NumericSearch:
             first, last = scale_intervals(values[None, present], low, high)
             k = simplest_scale(float(first[0]), float(last[0]))
             if k is None or bits <= scale_bits(k):
+                continue
+            if column.is_date and k != 1:  # no multiple of a time since 1970 means anything
                 continue
             found = finish(self._view, column, scaled(expression, k), mode)
             if found is not None:

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlsyn_env.tables.derived.detection import derive_columns
+from rlsyn_env.tables.derived.evaluation import evaluate
 from rlsyn_env.tables.inference import infer_schema
 
 N = 200
@@ -195,3 +196,21 @@ def test_weighted_sums_are_found(weights: list[int], shift: int, n: int, seed: i
     found = infer_schema(table, derive=True).column("total").derived
     assert found is not None
     assert sorted(found.sources) == [f"x{i}" for i in range(len(weights))]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_day_of_a_time_is_found_and_no_multiple_of_it(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    start = pd.Timestamp("2019-03-01")
+    stamp = start + pd.to_timedelta(rng.integers(0, 900 * 86400, 240), unit="s")
+    stamp = pd.Series(stamp).where(rng.random(240) < 0.9, pd.Series(stamp).dt.normalize())
+    table = pd.DataFrame({"stamp": stamp, "day": stamp.dt.normalize(), "x": rng.normal(size=240)})
+    schema = infer_schema(table, derive=True)
+    formula = schema.column("day").derived
+    assert formula is not None
+    assert formula.short_text == "day = stamp - 43199.5"
+    late = pd.Series(
+        pd.to_datetime(["2021-05-05 23:59:59", "2021-05-05 00:00:00", "2021-05-06 00:00:00"])
+    )
+    days = evaluate(formula, {"stamp": late}, schema)
+    assert days.dt.strftime("%d").tolist() == ["05", "05", "06"]
