@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from numbers import Integral
 from os import PathLike
 from typing import Any
 
@@ -96,7 +97,7 @@ class AdversaryConfig:
         if self.gap_target is not None:
             check_range(self, "adversary", "gap_target", 0)
         if not isinstance(self.hidden, (tuple, list)) or not all(
-            isinstance(width, int) and width >= 1 for width in self.hidden
+            isinstance(width, Integral) and width >= 1 for width in self.hidden
         ):
             raise ConfigError(
                 f"adversary option hidden must be a list of widths such as [128,128], got "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields
 from difflib import get_close_matches
+from numbers import Integral, Real
 from typing import Any, TypeVar
 
 from rlsyn_env.errors import ConfigError
@@ -57,7 +58,7 @@ def check_range(
         ConfigError: naming the option, the range and the value.
     """
     value = getattr(options, name)
-    number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
+    number = isinstance(value, Integral if whole else Real) and not isinstance(value, bool)
     if not number or not low <= value or (high is not None and not value <= high):
         kind = "a whole number" if whole else "a number"
         range_ = f">= {low}" if high is None else f"from {low} to {high}"

@@ -318,32 +318,34 @@ def test_training_goes_on_from_the_best_snapshot_in_smaller_steps(
     assert rates == pytest.approx([1e-3, 1e-3, 3e-4 if goes_back else 1e-3])
 
 
-def test_selection_measures_as_often_on_a_long_budget(table, monkeypatch) -> None:
-    model, measured = model_on(table), []
-    callback = SelectionCallback(
-        table[:200], table[200:], SelectionConfig(measurements=3, min_rows=50)
-    )
+def always_the_same_score(monkeypatch, model) -> list[int]:
+    """Stand in for the measurements of a model; returns the list of when they are made."""
+    measured: list[int] = []
 
     def score(self):
         measured.append(model.num_timesteps)
         return SelectionScore(0.9, 0.0)
 
     monkeypatch.setattr(SelectionCallback, "_score", score)
+    return measured
+
+
+def test_selection_measures_as_often_on_a_long_budget(table, monkeypatch) -> None:
+    model = model_on(table)
+    measured = always_the_same_score(monkeypatch, model)
+    callback = SelectionCallback(
+        table[:200], table[200:], SelectionConfig(measurements=3, min_rows=50)
+    )
     model.learn(steps(model, 12), callback=callback)
     assert measured == [steps(model, n) for n in (0, 4, 8, 12)]
 
 
 def test_a_larger_budget_is_measured_all_along(table, monkeypatch) -> None:
-    model, measured = model_on(table), []
+    model = model_on(table)
+    measured = always_the_same_score(monkeypatch, model)
     callback = SelectionCallback(
         table[:200], table[200:], SelectionConfig(measurements=4, min_rows=50)
     )
-
-    def score(self):
-        measured.append(model.num_timesteps)
-        return SelectionScore(0.9, 0.0)
-
-    monkeypatch.setattr(SelectionCallback, "_score", score)
     model.learn(steps(model, 4), callback=callback)
     measured.clear()
     resumed = SelectionCallback(table[:200], table[200:], callback.config)
@@ -354,16 +356,10 @@ def test_a_larger_budget_is_measured_all_along(table, monkeypatch) -> None:
 
 def test_selection_stops_when_nothing_improves(table, monkeypatch) -> None:
     model = model_on(table)
+    measured = always_the_same_score(monkeypatch, model)
     callback = SelectionCallback(
         table[:200], table[200:], SelectionConfig(measurements=50, patience=2, min_rows=50)
     )
-    measured = []
-
-    def score(self):
-        measured.append(model.num_timesteps)
-        return SelectionScore(0.9, 0.0)
-
-    monkeypatch.setattr(SelectionCallback, "_score", score)
     model.learn(steps(model, 50), callback=callback)
     assert measured == [steps(model, n) for n in (0, 1, 2)]
     assert model.num_timesteps < steps(model, 3)
