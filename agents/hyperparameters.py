@@ -51,11 +51,15 @@ ACTIVATIONS: dict[str, type[torch.nn.Module]] = {
 }
 
 
-def parse_hyperparams(items: Iterable[str]) -> dict[str, Any]:
+def parse_hyperparams(items: Iterable[str], what: str = "hyperparameter") -> dict[str, Any]:
     """Parse ``key=value`` texts, values as YAML, dots in a key as nesting.
 
     ``["learning_rate=1e-3", "policy_kwargs.net_arch=[64,64]"]`` gives
     ``{"learning_rate": 0.001, "policy_kwargs": {"net_arch": [64, 64]}}``.
+
+    Args:
+        items: the texts.
+        what: names them in messages.
 
     Raises:
         ConfigError: for a text without ``=``, an empty key, a value that is no YAML, or a key that
@@ -66,16 +70,16 @@ def parse_hyperparams(items: Iterable[str]) -> dict[str, Any]:
         key, equals, text = item.partition("=")
         parts = [part.strip() for part in key.split(".")]
         if not equals or not all(parts):
-            raise ConfigError(f"{item!r} must have the form key=value")
+            raise ConfigError(f"{what} {item!r} must have the form key=value")
         try:
             value = _scalar(yaml.safe_load(text))
         except yaml.YAMLError as error:
-            raise ConfigError(f"hyperparameter {item!r}: the value is not valid YAML") from error
+            raise ConfigError(f"{what} {item!r}: the value is not valid YAML") from error
         place = parsed
         for part in parts[:-1]:
             place = place.setdefault(part, {})
             if not isinstance(place, dict):
-                raise ConfigError(f"hyperparameter {item!r}: {part!r} already has a plain value")
+                raise ConfigError(f"{what} {item!r}: {part!r} already has a plain value")
         place[parts[-1]] = value
     return parsed
 

@@ -120,9 +120,9 @@ smaller than the spread over seeds are none.
 Also tried on rows held out of training rows, and not kept, so that nothing here runs them again:
 
 - a reward for matching the second moments of real rows (the witness of a quadratic kernel): corr
-  falls by a third, and what it gains is paid for in membership;
-- sharper conditionals at generation, logits drawn away from the marginals by a tenth or a fifth:
-  dependences come closer and membership rises, each by less than seeds differ;
+  falls, and what it gains is paid for in membership;
+- sharper conditionals at generation, logits drawn away from the marginals: dependences come closer
+  and membership rises, each by less than seeds differ;
 - more weight on the likelihood of the column to predict, in place of showing it more of a row:
   models trained on the table get worse;
 - advantages of whole episodes (`gae_lambda` 1) on 386 columns: the first updates do more harm.

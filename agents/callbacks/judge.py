@@ -114,17 +114,28 @@ class JudgeCallback(BaseCallback):
 
 
 def check_judgeable(
-    train: pd.DataFrame, validation: pd.DataFrame, group: str | None = None
+    train: pd.DataFrame,
+    judged: pd.DataFrame,
+    group: str | None = None,
+    *,
+    role: str = "validation",
+    remedy: str = "--validation-size sets what is kept for validation",
 ) -> None:
-    """Raise ConfigError unless there are rows (and groups) enough for :class:`JudgeCallback`."""
-    for role, table in (("training", train), ("validation", validation)):
-        if len(table) < MIN_ROWS:
+    """Raise ConfigError where the judge would refuse its rows in the end.
+
+    Args:
+        train: training rows.
+        judged: rows that synthetic ones are judged on, called ``role``.
+        group: column of their groups.
+        role: of the judged rows, for the message.
+        remedy: what to do, for the message.
+    """
+    for name, rows in (("training", train), (role, judged)):
+        if len(rows) < MIN_ROWS:
             raise ConfigError(
-                f"judging during training needs at least {MIN_ROWS} {role} rows, got {len(table)}; "
-                "--validation-size sets what is kept for validation"
+                f"judging needs at least {MIN_ROWS} {name} rows, got {len(rows)}; {remedy}"
             )
-    if group is not None and validation[group].nunique(dropna=False) < 2:
+    if group is not None and judged[group].nunique(dropna=False) < 2:
         raise ConfigError(
-            f"judging during training needs validation rows of several groups of {group!r}; "
-            "--validation-size sets what is kept for validation"
+            f"the {role} rows are of a single group of {group!r}; judging needs several; {remedy}"
         )

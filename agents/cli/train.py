@@ -170,7 +170,7 @@ def _given_options(arguments: argparse.Namespace) -> dict[str, Any]:
     if "reward_term" in given:
         given["reward_terms"] = parse_reward_terms(given.pop("reward_term"))
     if "settings" in given:
-        given["settings"] = parse_hyperparams(given["settings"])
+        given["settings"] = parse_hyperparams(given["settings"], "--set")
     return given
 
 

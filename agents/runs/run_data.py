@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from agents.callbacks.judge import check_judgeable
 from agents.callbacks.selection import SelectionConfig
 from agents.registry import get_algorithm
 from agents.runs.config import TrainConfig
@@ -25,7 +26,6 @@ from rlsyn_env.cohorts import (
 )
 from rlsyn_env.errors import ConfigError, TableError
 from rlsyn_env.files import write_text
-from rlsyn_env.metrics.rows import MIN_ROWS
 from rlsyn_env.tables.datasets import Dataset, load_dataset
 from rlsyn_env.tables.datasets.cohort_report import CohortReport
 from rlsyn_env.tables.datasets.dataset import Cohort
@@ -114,20 +114,6 @@ def validation_share(config: TrainConfig, rows: int, groups: int) -> float:
     return VALIDATION_SHARE if used and enough else 0.0
 
 
-def check_held_out(train: pd.DataFrame, test: pd.DataFrame, group: str | None) -> None:
-    """Raise TableError where a run could not be judged in the end; training may take hours."""
-    remedy = "hold out more, or give --test-size 0 to judge nothing"
-    for role, rows in (("training", train), ("test", test)):
-        if len(rows) < MIN_ROWS:
-            raise TableError(
-                f"there are {len(rows)} {role} rows; judging needs at least {MIN_ROWS}: {remedy}"
-            )
-    if group is not None and test[group].nunique(dropna=False) < 2:
-        raise TableError(
-            f"the test rows are of a single group of {group!r}; judging needs several: {remedy}"
-        )
-
-
 def load_run_data(config: TrainConfig) -> RunData:
     """Read, check and split the table of a run; nothing is written.
 
@@ -163,7 +149,13 @@ def load_run_data(config: TrainConfig) -> RunData:
     elif len(split.test):
         test_table = dataset.table.iloc[split.test]
     if test_table is not None:
-        check_held_out(dataset.table.iloc[split.train], test_table, schema.group)
+        check_judgeable(
+            dataset.table.iloc[split.train],
+            test_table,
+            schema.group,
+            role="test",
+            remedy="hold out more, or give --test-size 0 to judge nothing",
+        )
     report = dataset.report if isinstance(dataset, Cohort) else None
     return RunData(dataset.name, dataset.table, schema, split, test_table, fingerprints, report)
 

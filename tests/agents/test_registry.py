@@ -127,7 +127,7 @@ def test_hyperparameters_are_parsed_as_yaml():
 
 @pytest.mark.parametrize("items", [["gamma"], ["=3"], ["a..b=1"], ["gamma=[1"], ["a=1", "a.b=2"]])
 def test_malformed_hyperparameters_are_refused(items):
-    with pytest.raises(ConfigError, match=r"key=value|hyperparameter"):
+    with pytest.raises(ConfigError, match="hyperparameter"):
         parse_hyperparams(items)
 
 

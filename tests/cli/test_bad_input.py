@@ -96,7 +96,7 @@ def test_what_could_not_be_judged_is_refused_before_it_is_trained(
     table = write(tmp_path, mixed_table.head(90))
     options = ["--data", table, "--target", "died"]
     result = cli("train", *options, "--test-size", "0.1", *tiny)
-    refused(result, work, "9 test rows", "--test-size 0")
+    refused(result, work, "10 test rows, got 9", "--test-size 0")
     grouped = mixed_table.assign(ward=[f"w{i % 3}" for i in range(len(mixed_table))])
     grouped.to_csv(tmp_path / "grouped.csv", index=False)
     options = ["--data", tmp_path / "grouped.csv", "--target", "died", "--group", "ward"]
