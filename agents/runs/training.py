@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
@@ -413,7 +413,13 @@ def _log_interval(run: Run) -> int:
 
 
 def _versions() -> dict[str, str]:
-    return {package: version(package) for package in _PACKAGES}
+    found = {}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:  # a checkout that was never installed
+            found[package] = "not installed"
+    return found
 
 
 def _moved(fingerprints: dict[str, Any], config: TrainConfig) -> dict[str, Any]:

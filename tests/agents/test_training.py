@@ -4,6 +4,7 @@ import os
 import random
 import signal
 from dataclasses import replace
+from importlib.metadata import PackageNotFoundError
 
 import numpy as np
 import pandas as pd
@@ -200,6 +201,17 @@ def test_a_model_of_another_format_is_refused(new_run) -> None:
     folder.generator_file.write_text(text.replace("format: 3", "format: 9"))
     with pytest.raises(ConfigError, match="format 9, this version reads 3"):
         load_generator(folder)
+
+
+def test_a_checkout_that_was_never_installed_trains(new_run, monkeypatch) -> None:
+    def version(package: str) -> str:
+        if package == "rlsyn":
+            raise PackageNotFoundError(package)
+        return "1.0"
+
+    monkeypatch.setattr("agents.runs.training.version", version)
+    _, folder = new_run("bare")
+    assert folder.load_config()["versions"]["rlsyn"] == "not installed"
 
 
 def test_a_run_without_a_checkpoint_starts_anew(new_run) -> None:
