@@ -92,18 +92,23 @@ class EpisodeRolloutBuffer(RolloutBuffer):
     def compute_returns_and_advantage(self, last_values: torch.Tensor, dones: np.ndarray) -> None:
         """Generalised advantages (Schulman et al. 2016, eq. 16) of whole episodes in one sweep.
 
+        They are of what the last feature is paid. A reward before it is a part that its feature
+        settled (:attr:`rlsyn_env.rewards.RewardTerm.settled_at`): that feature alone is credited,
+        and values do not foresee it. A rare large penalty would otherwise be shared with the
+        ``1 / (1 - gae_lambda)`` features before it, most of which had no part in it.
+
         Args:
             last_values: not used: every episode of the buffer has ended.
             dones: ``(n_envs,)``, all true.
         """
         shape = (self.buffer_size // self.d, self.d, self.n_envs)
-        values, rewards = self.values.reshape(shape), self.rewards.reshape(shape)
-        following = np.concatenate([values[:, 1:], np.zeros_like(values[:, :1])], axis=1)
-        deltas = rewards + self.gamma * following - values
+        values, settled = self.values.reshape(shape), self.rewards.reshape(shape).copy()
+        deltas = np.concatenate([self.gamma * values[:, 1:], settled[:, -1:]], axis=1) - values
+        settled[:, -1] = 0
         decay = [1.0, -self.gamma * self.gae_lambda]
-        swept = lfilter([1.0], decay, deltas[:, ::-1], axis=1)[:, ::-1]
-        self.advantages = np.ascontiguousarray(swept, dtype=np.float32).reshape(self.values.shape)
-        self.returns = self.advantages + self.values
+        swept = lfilter([1.0], decay, deltas[:, ::-1], axis=1)[:, ::-1].astype(np.float32)
+        self.returns = (swept + values).reshape(self.values.shape)
+        self.advantages = (swept + settled).reshape(self.values.shape)
 
     def get(self, batch_size: int | None = None) -> Generator[RolloutBufferSamples, None, None]:
         """Yield minibatches of whole episodes in random order; see the class."""

@@ -20,6 +20,7 @@ import torch
 from stable_baselines3.common.callbacks import BaseCallback
 from torch import nn
 
+from agents.callbacks.pace import paced_schedule
 from agents.callbacks.smoothed_records import SmoothedRecords, can_be_smoothed
 from agents.policies.autoregressive import AutoregressivePolicy
 from agents.policies.autoregressive.forgetting import Forgetting
@@ -51,7 +52,8 @@ class ImitationConfig:
         steps: likelihood steps of ``batch_size`` records before every later rollout; where wide
             records make batches smaller, as many more steps, so that it stays as many records.
         rate: learning rate of those at first, at most the last one that helped in the warm-up,
-            where validation rows show it; it falls linearly to 0 with the budget.
+            where validation rows show it; it falls linearly to 0 with the budget. The algorithm's
+            own rate is turned down in the same proportion.
         batch_size: records of one step; of wide records fewer, so that they make up at most 50,000
             conditionals: larger tensors are slower for each of them.
         dropout: share of the hidden units that a step on real records does not see, against
@@ -157,6 +159,7 @@ class ImitationCallback(BaseCallback):
         self._optimizer = torch.optim.Adam(policy.actor.parameters(), lr=self.config.rate)
         if self.config.forget:
             self._forgetting = self._what_is_forgotten(policy.actor.variance)
+        self._set_pace()
         if self._saved is not None:
             self._optimizer.load_state_dict(self._saved)
 
@@ -216,7 +219,13 @@ class ImitationCallback(BaseCallback):
                 break
         policy.actor.load_state_dict(weights)
         self._rate = min(config.rate, helped)
+        self._set_pace()
         return best
+
+    def _set_pace(self) -> None:
+        # Steps that do harm though they follow a likelihood will do more of it following a reward.
+        rate = self.config.rate
+        paced_schedule(self.model).pace = self._rate / rate if rate else 1.0
 
     def _validation_records(self) -> torch.Tensor:
         rng = np.random.default_rng(0)  # the same rows and places whenever the run is repeated

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 import torch
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.type_aliases import Schedule
 
+from agents.callbacks.pace import PacedSchedule, paced_schedule
 from agents.generation import generate_table
 from agents.policies.autoregressive import AutoregressivePolicy
 from agents.policies.weights import copy_of_weights
@@ -55,17 +55,6 @@ class SelectionConfig:
         check_range(self, "selection", "patience", 0, whole=True)
 
 
-class PacedSchedule:
-    """A learning rate's schedule times ``pace``."""
-
-    def __init__(self, schedule: Schedule, pace: float) -> None:
-        self.schedule, self.pace = schedule, pace
-
-    def __call__(self, progress_remaining: float) -> float:
-        """Return the rate with the share ``progress_remaining`` of the training to come."""
-        return self.pace * self.schedule(progress_remaining)
-
-
 class SelectionCallback(BaseCallback):
     """Keeps the average of the weights that validation rows like best, and ends with it.
 
@@ -98,9 +87,10 @@ class SelectionCallback(BaseCallback):
         self._train, self._validation, self._seed = train, validation, seed
         self._due = 0
         self._waited = 0
-        self._pace = 1.0
+        self._pace = 1.0  # at the start
         self._best: float | None = None
         self._weights: dict[str, torch.Tensor] = {}
+        self._schedule: PacedSchedule
 
     @property
     def active(self) -> bool:
@@ -116,10 +106,8 @@ class SelectionCallback(BaseCallback):
             )
         if not isinstance(self.training_env, RecordVecEnv):
             raise ConfigError("snapshots are chosen on environments of agents.make_vec_env only")
-        schedule = self.model.lr_schedule
-        if isinstance(schedule, PacedSchedule):  # of a callback before this one
-            schedule = schedule.schedule
-        self.model.lr_schedule = PacedSchedule(schedule, self._pace)
+        self._schedule = paced_schedule(self.model)
+        self._schedule.pace = self._pace
 
     def _on_step(self) -> bool:
         return not self._gave_up
@@ -171,7 +159,7 @@ class SelectionCallback(BaseCallback):
         elif self.config.step_back and score.total > self._best + self._standard_error:
             self._step_back()
         self.logger.record("selection/best", self._best)
-        self.logger.record("selection/pace", self._pace)
+        self.logger.record("selection/pace", self._schedule.pace)
 
     @property
     def _standard_error(self) -> float:
@@ -184,11 +172,9 @@ class SelectionCallback(BaseCallback):
         return max(MIN_ROWS, min(self.config.max_rows, len(self._train)))
 
     def _step_back(self) -> None:
-        schedule = self.model.lr_schedule
-        assert isinstance(schedule, PacedSchedule)  # made in _init_callback
         self._policy.actor.load_state_dict(self._weights)
         self._policy.average.load_state_dict(self._weights)
-        self._pace = schedule.pace = max(_LOWEST_PACE, _PACE_CUT * self._pace)
+        self._schedule.pace = max(_LOWEST_PACE, _PACE_CUT * self._schedule.pace)
 
     @property
     def _vec_env(self) -> RecordVecEnv:
@@ -207,7 +193,7 @@ class SelectionCallback(BaseCallback):
         return {
             "due": self._due,
             "waited": self._waited,
-            "pace": self._pace,
+            "pace": self._schedule.pace,
             "best": self._best,
             "weights": self._weights,
         }

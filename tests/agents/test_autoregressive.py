@@ -283,6 +283,29 @@ def test_the_buffer_gives_sb3s_advantages_and_o_of_d_memory(table) -> None:
     assert ours.records.size == 128 * d
 
 
+def test_a_part_of_the_reward_is_credited_to_the_feature_that_settled_it(table) -> None:
+    model = model_on(table, BOX)
+    d = model.policy.d
+    steps = list(transitions(model, 1))
+    paid = np.zeros((d, 64), dtype=np.float32)
+    paid[-1] = np.random.default_rng(0).normal(size=64)
+    found = []
+    for penalty in (0.0, -4.0):
+        buffer = model.rollout_buffer
+        buffer.reset()
+        paid[2, :5] = penalty
+        for t, (observations, actions, values, log_prob) in enumerate(steps):
+            start = np.full(64, t == 0)
+            buffer.add(observations, actions.numpy(), paid[t], start, values[:, 0], log_prob)
+        buffer.compute_returns_and_advantage(torch.zeros(64), np.ones(64, dtype=bool))
+        found.append((buffer.advantages.copy(), buffer.returns.copy()))
+    (without, returns), (with_penalty, same_returns) = found
+    expected = np.zeros((d, 64))
+    expected[2, :5] = -4.0
+    np.testing.assert_allclose(with_penalty - without, expected, atol=1e-5)
+    np.testing.assert_array_equal(returns, same_returns)
+
+
 def test_bins_must_fit_the_observations(table) -> None:
     model = model_on(table, BOX)
     with pytest.raises(ConfigError, match="do not fit"):

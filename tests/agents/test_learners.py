@@ -142,6 +142,28 @@ def test_later_imitation_goes_no_faster_than_what_helped_in_the_warm_up() -> Non
     assert losses["blind"] > independent
 
 
+def test_the_reward_is_followed_at_the_pace_at_which_rows_could_be_imitated() -> None:
+    draws = np.random.default_rng(0).integers(0, 2, size=(400, 12))
+    rows = pd.DataFrame(draws, columns=[f"c{i}" for i in range(12)])
+    config = ImitationConfig(warm_up=500, warm_up_rate=5e-3, rate=5e-3, dropout=0.0)
+
+    def learnt(validation: pd.DataFrame | None, state: dict | None = None):
+        model = model_on(rows[:150], learning_rate=1e-3)
+        encoder = model.env.core.encoder
+        callback = ImitationCallback(encoder, rows[:150], config, validation=validation)
+        if state is not None:
+            callback.load_state_dict(state)
+        model.learn(steps(model, 1), callback=callback)
+        return model, callback
+
+    model, callback = learnt(rows[150:])  # independent columns: every step is one too many
+    assert model.lr_schedule(1.0) < 0.5e-3
+    resumed, _ = learnt(rows[150:], callback.state_dict())
+    assert resumed.lr_schedule(1.0) == model.lr_schedule(1.0)
+    blind, _ = learnt(None)
+    assert blind.lr_schedule(1.0) == 1e-3
+
+
 @pytest.mark.slow
 def test_rare_codes_are_counted_although_features_are_forgotten() -> None:
     rng = np.random.default_rng(0)
