@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
@@ -54,6 +53,7 @@ from rlsyn_env.envs import make_core
 from rlsyn_env.errors import ConfigError
 from rlsyn_env.options import options_from
 from rlsyn_env.tables.encoder import RecordEncoder
+from rlsyn_env.versions import package_versions
 
 _PACKAGES = ("rlsyn", "gymnasium", "stable-baselines3", "sb3-contrib", "torch", "numpy", "pandas")
 
@@ -166,7 +166,7 @@ def start_run(run: Run, folder: RunFolder, command: str) -> None:
             "total_timesteps": run.total_timesteps,
             **run.data.fingerprints,
             "features": list(run.encoder.feature_names),
-            "versions": {"python": platform.python_version(), **_versions()},
+            "versions": {"python": platform.python_version(), **package_versions(_PACKAGES)},
             "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         }
     )
@@ -410,16 +410,6 @@ def _judge_callback(run: Run) -> list[JudgeCallback]:
 def _log_interval(run: Run) -> int:
     """Records between two points in TensorBoard: 512, or 1 % of the budget, whichever is more."""
     return max(512, run.vec_env.num_envs, total_records(run) // 100)
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:  # a checkout that was never installed
-            found[package] = "not installed"
-    return found
 
 
 def _moved(fingerprints: dict[str, Any], config: TrainConfig) -> dict[str, Any]:

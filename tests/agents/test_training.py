@@ -209,9 +209,9 @@ def test_a_checkout_that_was_never_installed_trains(new_run, monkeypatch) -> Non
             raise PackageNotFoundError(package)
         return "1.0"
 
-    monkeypatch.setattr("agents.runs.training.version", version)
+    monkeypatch.setattr("rlsyn_env.versions.version", version)
     _, folder = new_run("bare")
-    assert folder.load_config()["versions"]["rlsyn"] == "not installed"
+    assert folder.load_config()["versions"]["rlsyn"] == "(not installed as a package)"
 
 
 def test_a_run_without_a_checkpoint_starts_anew(new_run) -> None:

@@ -19,7 +19,7 @@ pytestmark = [
 
 @pytest.mark.parametrize("algo", ALGORITHMS)
 def test_trains_and_generates_on_cuda_and_its_model_on_the_cpu(
-    algo: str, cli, work: Path, mixed_csv: Path, mixed_table: pd.DataFrame
+    algo: str, cli, work: Path, mixed_csv: Path
 ) -> None:
     code, _, err = cli(
         "train", "--algo", algo, "--data", mixed_csv, "--target", "died", "--out", "runs/mine",
@@ -30,8 +30,7 @@ def test_trains_and_generates_on_cuda_and_its_model_on_the_cpu(
     check_like(pd.read_csv(work / "runs/mine/synthetic.csv"), table)
     for device in ("cuda", "cpu"):
         code, _, err = cli(
-            "generate", "runs/mine", "-n", "30", "--device", device,
-            "--out", f"{device}.csv", "--overwrite",
+            "generate", "runs/mine", "-n", "30", "--device", device, "--out", f"{device}.csv",
         )  # fmt: skip
         assert code == 0, err
         assert len(pd.read_csv(work / f"{device}.csv")) == 30

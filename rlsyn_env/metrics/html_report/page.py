@@ -7,7 +7,6 @@ import platform
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from html import escape
-from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
 import numpy as np
@@ -38,6 +37,7 @@ from rlsyn_env.metrics.report import SCHEMA_VERSION, Report
 from rlsyn_env.metrics.rows import judged_rows
 from rlsyn_env.tables.inference import infer_schema
 from rlsyn_env.tables.schema import ColumnKind, TableSchema
+from rlsyn_env.versions import package_versions
 
 MAX_COLUMN_PLOTS = 60
 N_OPEN_COLUMN_PLOTS = 12
@@ -364,12 +364,7 @@ def _data(report: Report, context: Context, train: pd.DataFrame, small_cell: int
 
 
 def _provenance(report: Report, provenance: Mapping[str, object]) -> str:
-    versions = ["Python " + platform.python_version()]
-    for package in _PACKAGES:
-        try:
-            versions.append(f"{package} {version(package)}")
-        except PackageNotFoundError:
-            versions.append(f"{package} (not installed as a package)")
+    versions = {"Python": platform.python_version(), **package_versions(_PACKAGES)}
     entries: dict[str, object] = {
         **provenance,
         "suite": report.settings.get("suite", "quick"),
@@ -377,7 +372,7 @@ def _provenance(report: Report, provenance: Mapping[str, object]) -> str:
         "resamples": report.settings.get("n_bootstrap"),
         "target": report.settings.get("target") or "none",
         "group": report.settings.get("group") or "none",
-        "versions": ", ".join(versions),
+        "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
         "report schema": SCHEMA_VERSION,
         "written": datetime.now(timezone.utc).isoformat(timespec="seconds"),
     }
