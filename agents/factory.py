@@ -20,6 +20,7 @@ from agents.hyperparameters import (
     merge,
     resolve,
 )
+from agents.pair_rules import pair_rules
 from agents.policies.autoregressive import AutoregressivePolicy
 from agents.policies.extractors import (
     OneShotExtractor,
@@ -32,11 +33,15 @@ from agents.policies.linear_policy import RecordARSPolicy
 from agents.registry import Algorithm, get_algorithm
 from agents.vec_env import RecordVecEnv
 from rlsyn_env.actions import DiscreteCodec
+from rlsyn_env.constraint_reward import ConstraintReward
 from rlsyn_env.core import RecordCore
 from rlsyn_env.errors import ConfigError
 from rlsyn_env.registration import ENV_MODES
 
 AUTOREGRESSIVE, GENERIC = "autoregressive", "generic"
+#: Times the learning rate is that of how strictly rules are kept to: a run takes a few hundred
+#: steps, and one number must move as far as a logit can.
+STRICTNESS_RATE = 1000.0
 #: Bins per feature of the autoregressive policy where actions are not bins themselves.
 DEFAULT_BINS = 24
 
@@ -197,7 +202,15 @@ def _with_bins(kwargs: dict[str, Any], core: RecordCore) -> dict[str, Any]:
         raise ConfigError(f"policy_kwargs 'bins' must be a whole number from 2 on, not {bins!r}")
     if not isinstance(codec, DiscreteCodec):
         codec = DiscreteCodec(core.encoder, bins)
-    return {"bin_edges": codec.edges, "atoms": codec.is_atom, **kwargs}
+    fitted: dict[str, Any] = {
+        "bin_edges": codec.edges,
+        "atoms": codec.is_atom,
+        "rules": pair_rules(core.encoder, codec.edges),
+    }
+    if any(term.name == ConstraintReward.name for term in core.reward_terms):
+        # Only then: where nothing is paid for it, such steps would follow noise.
+        fitted["strictness_rate"] = STRICTNESS_RATE
+    return {**fitted, **kwargs}
 
 
 def _preset_for(core: RecordCore, algorithm: Algorithm) -> dict[str, Any]:

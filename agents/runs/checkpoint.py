@@ -184,7 +184,10 @@ def load_parameters(model: BaseAlgorithm, path: Path) -> None:
         _, parameters, variables = load_from_zip_file(path, device=model.device, load_data=False)
         model.set_parameters(parameters, exact_match=True, device=model.device)
     except (OSError, RuntimeError, ValueError, KeyError) as error:
-        raise ConfigError(f"the agent in {path} cannot be loaded: {error}") from error
+        raise ConfigError(
+            f"the agent in {path} cannot be loaded; if another version of rlsyn trained it, train "
+            f"it anew: {error}"
+        ) from error
     for name, value in (variables or {}).items():
         if value is not None:
             # The data is set, not the attribute: an optimiser holds the variable itself.

@@ -13,6 +13,7 @@ heads of features of more than two bins: each is as wide as the widest of them.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from agents.policies.autoregressive.caution import Caution, PairRule
 from agents.policies.autoregressive.forgetting import Forgetting, sums_before
 from agents.policies.autoregressive.heads import BinHeads, RecordLogits
 
@@ -35,6 +37,7 @@ class Prefix:
     Attributes:
         total: ``(n, width)``.
         count: ``(n,)`` int64, rare values so far.
+        bins: ``(n,)`` int64 by position, of the features that are remembered one by one.
         levels: centred embeddings ``(bins, width)`` of the weights that the prefix began with.
         version: of those weights.
         length: number of features that the sum holds.
@@ -42,6 +45,7 @@ class Prefix:
 
     total: torch.Tensor
     count: torch.Tensor
+    bins: dict[int, torch.Tensor]
     levels: torch.Tensor
     version: int
     length: int = 0
@@ -86,6 +90,7 @@ class RunningSum(nn.Module):
         rare = np.where(counted, widths[:, 0] > 0.5, -1)
         self.d, self.width = len(edges), width
         self.is_graded = [bool(flag) for flag in is_graded]
+        self.remembered: frozenset[int] = frozenset()
         for name, values in {
             "edges": edges.copy(),
             "inner": edges[:, 1:-1].copy(),
@@ -185,7 +190,7 @@ class RunningSum(nn.Module):
         device = self.position.device
         total = torch.zeros(n, self.width, device=device)
         count = torch.zeros(n, dtype=torch.int64, device=device)
-        return Prefix(total, count, self._levels(), self.version)
+        return Prefix(total, count, {}, self._levels(), self.version)
 
     def extend(self, prefix: Prefix, coordinates: torch.Tensor) -> None:
         """Add the next feature's coordinates ``(n,)`` in [0, 1] to ``prefix``."""
@@ -193,6 +198,8 @@ class RunningSum(nn.Module):
         bins = torch.searchsorted(self.inner[t], coordinates.contiguous(), right=True)
         prefix.total += prefix.levels[bins + self.first[t]]
         prefix.count += bins == self.rare[t]
+        if t in self.remembered:
+            prefix.bins[t] = bins
         if self.is_graded[t]:
             prefix.total += self._places(coordinates, bins, t)
         prefix.length += 1
@@ -230,19 +237,26 @@ class AutoregressiveNetwork(RunningSum):
     """Logits of every feature's bins that depend on earlier features only.
 
     They start at the log widths of the bins: untrained, it emits the identity marginals.
-    Arguments as for :class:`RunningSum`.
+    Args:
+        bin_edges, atoms, width, blocks: as for :class:`RunningSum`.
+        rules: on two features each, which bins of the second would break.
     """
 
     def __init__(
         self,
         bin_edges: np.ndarray,
         atoms: np.ndarray | None = None,
+        rules: Sequence[PairRule] = (),
         *,
         width: int = 96,
         blocks: int = 2,
     ) -> None:
         super().__init__(bin_edges, atoms, width=width, blocks=blocks)
         self.heads = BinHeads(np.asarray(bin_edges, dtype=np.float32), width)
+        self.caution: Caution | None = None
+        if len(rules):
+            self.caution = Caution(rules, self.heads.n_bins == 2, self.heads.bias.shape[1])
+            self.remembered = frozenset(rule.earlier for rule in rules)
 
     def logits(
         self,
@@ -262,21 +276,31 @@ class AutoregressiveNetwork(RunningSum):
             forgetting: which features of the prefix are left out.
         """
         logits: RecordLogits = self.heads(self(records, bins, dropout, forgetting))
-        return logits
+        return logits if self.caution is None else self.caution(bins, logits)
 
     def next_logits(self, prefix: Prefix) -> torch.Tensor:
         """Return ``(n, K)`` logits of the feature that follows ``prefix``."""
-        return self.heads.at(prefix.length, self.next(prefix))
+        logits = self.heads.at(prefix.length, self.next(prefix))
+        return self._cautious(prefix.length, prefix.bins.__getitem__, logits)
 
     def logits_at(self, records: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
         """Return ``(B, K)`` logits at one position of each record; see :meth:`at`."""
         hidden = self.at(records, positions)
+        bins = self.bins(records)
         out = self.heads.start[positions].clone()
         for t in positions.unique().tolist():
             rows = positions == t
-            logits = self.heads.at(t, hidden[rows])
+            emitted = bins[rows]
+            logits = self._cautious(
+                t, emitted.unbind(1).__getitem__, self.heads.at(t, hidden[rows])
+            )
             out[rows, : logits.shape[1]] = logits
         return out
+
+    def _cautious(
+        self, feature: int, bins_of: Callable[[int], torch.Tensor], logits: torch.Tensor
+    ) -> torch.Tensor:
+        return logits if self.caution is None else self.caution.at(feature, bins_of, logits)
 
 
 class ValueNetwork(RunningSum):

@@ -8,7 +8,7 @@ transitions of their episodes, record by record.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,6 +18,7 @@ from gymnasium import spaces
 from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 
+from agents.policies.autoregressive.caution import PairRule
 from agents.policies.autoregressive.distribution import CellDistribution
 from agents.policies.autoregressive.network import (
     AutoregressiveNetwork,
@@ -26,6 +27,7 @@ from agents.policies.autoregressive.network import (
     ValueNetwork,
 )
 from agents.policies.autoregressive.record_distribution import RecordDistribution
+from agents.policies.quick_steps import quicken
 from rlsyn_env.errors import ConfigError
 
 
@@ -43,13 +45,18 @@ class AutoregressivePolicy(ActorCriticPolicy):
         bin_edges: ``(d, K + 1)``, the bins of every feature; for ``Discrete`` those of the
             environment.
         atoms: ``(d, K)`` bool, bins that mean one value; None: no bin is one.
+        rules: on two features each, which the actor learns to keep to as far as it pays
+            (:class:`~agents.policies.autoregressive.caution.Caution`).
+        strictness_rate: times the optimiser's learning rate is that of how strictly it keeps to
+            rules.
         width, blocks: of the actor's network.
         value_width, value_blocks: of the value function's.
         use_sde: SB3 passes it; state-dependent noise has no meaning for a density over bins.
         optimizer_class, optimizer_kwargs: as in SB3.
 
     Raises:
-        ConfigError: when the bins do not fit the spaces, or ``use_sde`` is true.
+        ConfigError: when the bins do not fit the spaces, ``use_sde`` is true, or
+            ``strictness_rate`` is negative.
     """
 
     averaged: torch.Tensor
@@ -62,6 +69,8 @@ class AutoregressivePolicy(ActorCriticPolicy):
         *,
         bin_edges: np.ndarray,
         atoms: np.ndarray | None = None,
+        rules: Sequence[PairRule] = (),
+        strictness_rate: float = 1.0,
         width: int = 96,
         blocks: int = 2,
         value_width: int = 64,
@@ -72,8 +81,11 @@ class AutoregressivePolicy(ActorCriticPolicy):
     ) -> None:
         if use_sde:
             raise ConfigError("use_sde does not go with the autoregressive policy: leave it out")
+        if strictness_rate < 0:
+            raise ConfigError(f"strictness_rate must be at least 0, not {strictness_rate}")
         self.bin_edges = np.asarray(bin_edges, dtype=np.float32)
         self.atoms = None if atoms is None else np.asarray(atoms, dtype=bool)
+        self.rules, self.strictness_rate = tuple(rules), strictness_rate
         self.d = len(self.bin_edges)
         shape = observation_space.shape
         if shape != (2 * self.d + 1,):
@@ -91,10 +103,10 @@ class AutoregressivePolicy(ActorCriticPolicy):
     def _build(self, lr_schedule: Schedule) -> None:
         self.discrete = isinstance(self.action_space, spaces.Discrete)
         bins = self.bin_edges, self.atoms
-        self.actor = AutoregressiveNetwork(*bins, **self._actor_options)
+        self.actor = AutoregressiveNetwork(*bins, self.rules, **self._actor_options)
         # TRPO tells the value function's parameters by "value" in their names.
         self.value_network = ValueNetwork(*bins, **self._critic_options)
-        self.average = AutoregressiveNetwork(*bins, **self._actor_options)
+        self.average = AutoregressiveNetwork(*bins, self.rules, **self._actor_options)
         self.average.load_state_dict(self.actor.state_dict())
         self.average.freeze()
         self.register_buffer("averaged", torch.tensor(False))
@@ -102,11 +114,15 @@ class AutoregressivePolicy(ActorCriticPolicy):
         self._prefixes: dict[RunningSum, Prefix] = {}
         self._seen = torch.zeros(0, self.d)
         self._seen_length = 0
+        caution = [] if self.actor.caution is None else list(self.actor.caution.parameters())
+        others = [p for p in self.parameters() if not any(p is own for own in caution)]
         self.optimizer = self.optimizer_class(
-            self.parameters(),
+            [{"params": group} for group in (others, caution) if group],
             lr=lr_schedule(1),  # type: ignore[call-arg]
             **self.optimizer_kwargs,
         )
+        if caution:
+            quicken(self.optimizer, group=1, factor=self.strictness_rate)
 
     # ------------------------------------------------------------------ acting
 
@@ -271,6 +287,8 @@ class AutoregressivePolicy(ActorCriticPolicy):
             **{name: inherited[name] for name in names},
             "bin_edges": self.bin_edges,
             "atoms": self.atoms,
+            "rules": self.rules,
+            "strictness_rate": self.strictness_rate,
             **self._actor_options,
             **{f"value_{name}": value for name, value in self._critic_options.items()},
             "optimizer_class": self.optimizer_class,
