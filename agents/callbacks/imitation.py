@@ -21,7 +21,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from torch import nn
 
 from agents.callbacks.pace import paced_schedule
-from agents.callbacks.smoothed_records import SmoothedRecords, can_be_smoothed
+from agents.callbacks.smoothed_records import SmoothedRecords, smoothed_records
 from agents.policies.autoregressive import AutoregressivePolicy
 from agents.policies.autoregressive.forgetting import Forgetting
 from agents.policies.autoregressive.record_distribution import RecordDistribution
@@ -69,9 +69,9 @@ class ImitationConfig:
             that could know a row.
         smooth: share of the steps that take records of a Gaussian mixture fitted to training rows
             (:class:`~agents.callbacks.smoothed_records.SmoothedRecords`) in place of real ones,
-            with nothing hidden. Only on tables of at most 200 features that are mostly numbers
-            (:func:`~agents.callbacks.smoothed_records.can_be_smoothed`): levels and missing values
-            blur it.
+            with nothing hidden. Only on tables of at most 200 features that are mostly numbers or,
+            where no validation rows are kept, whose correlations it has
+            (:func:`~agents.callbacks.smoothed_records.smoothed_records`).
         smooth_warm_up: length of the warm-up in place of ``warm_up`` where records are smoothed;
             its rate falls linearly to a tenth. Longer, as no row is learnt from most of its steps.
         components: of that mixture.
@@ -139,10 +139,12 @@ class ImitationCallback(BaseCallback):
         self._batch_size = min(self.config.batch_size, most)
         self._rng = np.random.default_rng(seed)
         self._smoothed: SmoothedRecords | None = None
-        if self.config.smooth > 0 and can_be_smoothed(encoder):
+        if self.config.smooth > 0:
             # A generator of its own: fitted anew when a run is resumed, it must come out the same.
             own = np.random.default_rng([seed, 1])
-            self._smoothed = SmoothedRecords(encoder, train, self.config.components, own)
+            self._smoothed = smoothed_records(
+                encoder, train, self.config.components, own, levels=not len(self._validation)
+            )
         self._optimizer: torch.optim.Adam | None = None
         self._forgetting: Forgetting | None = None
         self._saved: dict[str, Any] | None = None

@@ -11,9 +11,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr
 from sklearn.mixture import GaussianMixture
 
+from agents.callbacks.latent_scores import latent_scores
+from agents.callbacks.missed_correlations import missed_correlations
 from rlsyn_env.tables.encoder import RecordEncoder
 
 _MOST_ENCODED = 20_000  # encodings that the mixture is fitted to
@@ -21,23 +23,44 @@ _COPIES = 8  # of each row, with the places inside its cells drawn again, where 
 _FLOOR = 0.005  # added variance: no relation is sharper than a correlation of 0.995
 _MOST_FEATURES = 200  # a covariance of more is slow to fit, and rarely told by the rows there are
 _LEAST_CONTINUOUS = 0.5
-_CLIP = 1e-4  # normal scores stay within +-3.7
+_MOST_MISSED = 2.0  # times sampling noise; tables were below 1 or above 7
+_DRAWN_TO_COMPARE = 20_000
 _LARGEST = np.float32(1 - 2.0**-23)
 
 
 def continuous_share(encoder: RecordEncoder) -> float:
-    """Mean over features of the share of rows that lie in no atom, in [0, 1].
-
-    A Gaussian knows how numbers go together. A level, a repeated value or missing is an interval of
-    the scores to it, which blurs what depends on it.
-    """
+    """Mean over features of the share of rows that lie in no atom, in [0, 1]."""
     return float(np.mean([np.diff(f.edges)[~f.is_atom].sum() for f in encoder.features]))
 
 
-def can_be_smoothed(encoder: RecordEncoder) -> bool:
-    """Whether a table is mostly numbers, and not too wide."""
-    narrow = encoder.n_features <= _MOST_FEATURES
-    return narrow and continuous_share(encoder) > _LEAST_CONTINUOUS
+def smoothed_records(
+    encoder: RecordEncoder,
+    train: pd.DataFrame,
+    components: int,
+    rng: np.random.Generator,
+    *,
+    levels: bool,
+) -> SmoothedRecords | None:
+    """Return smoothed records of a table that they do justice to, None for another.
+
+    That are tables of at most 200 features that are mostly numbers; and, where ``levels`` allows
+    it, others whose correlations, those of single levels and of missing values among them, they
+    miss by hardly more than the rows do by chance: levels without order and values that are missing
+    together are beyond a Gaussian.
+
+    Args:
+        encoder, train, components, rng: as for :class:`SmoothedRecords`.
+        levels: whether a table may be mostly levels, repeated values and missing ones.
+    """
+    numbers = continuous_share(encoder) > _LEAST_CONTINUOUS
+    if encoder.n_features > _MOST_FEATURES or not (numbers or levels):
+        return None
+    smoothed = SmoothedRecords(encoder, train, components, rng)
+    if not numbers:
+        drawn = smoothed.draw(_DRAWN_TO_COMPARE, rng)
+        if missed_correlations(encoder, encoder.encode(train, rng), drawn) > _MOST_MISSED:
+            return None
+    return smoothed
 
 
 class SmoothedRecords:
@@ -60,8 +83,8 @@ class SmoothedRecords:
         n = min(len(train), _MOST_ENCODED)
         rows = train.iloc[rng.choice(len(train), n, replace=False)]
         copies = max(1, min(_COPIES, _MOST_ENCODED // n))
-        encoded = [encoder.encode(rows, rng).astype(np.float64) for _ in range(copies)]
-        scores = ndtri(np.concatenate(encoded).clip(_CLIP, 1 - _CLIP))
+        encoded = np.concatenate([encoder.encode(rows, rng) for _ in range(copies)])
+        scores = latent_scores(encoder, encoded, rng, _FLOOR)
         mixture = GaussianMixture(
             max(1, min(components, n // 10)),
             covariance_type="tied",

@@ -19,7 +19,6 @@ from agents.callbacks import (
     SelectionCallback,
     SelectionConfig,
 )
-from agents.callbacks.smoothed_records import SmoothedRecords, can_be_smoothed
 from agents.generation import generate_table
 from agents.policies.autoregressive.record_distribution import RecordDistribution
 from agents.runs.checkpoint import load_checkpoint
@@ -177,30 +176,6 @@ def test_rare_codes_are_counted_although_features_are_forgotten() -> None:
     counts = generate_table(model, model.env, 500).sum(axis=1)
     # 0.48 where embeddings are not centred and hidden alike, 0.89 where no rare value is counted.
     assert (counts == 3).mean() > 0.95
-
-
-def test_smoothed_records_keep_dependences_marginals_and_no_row(table) -> None:
-    encoder = RecordEncoder.fit(table)
-    smoothed = SmoothedRecords(encoder, table, 3, np.random.default_rng(0))
-    records = smoothed.draw(4000, np.random.default_rng(1))
-    assert records.shape == (4000, 3)
-    assert records.dtype == np.float32
-    assert records.min() >= 0
-    assert records.max() < 1
-    assert np.abs(np.sort(records, axis=0).T - np.linspace(0, 1, 4000)).max() < 0.08
-    drawn = encoder.decode(records)
-    assert drawn["x"].corr(drawn["y"]) == pytest.approx(table["x"].corr(table["y"]), abs=0.04)
-    assert abs(drawn["x"].corr(drawn["z"])) < 0.1
-    again = smoothed.draw(4000, np.random.default_rng(1))
-    assert (again == records).all()
-    few = SmoothedRecords(encoder, table[:12], 5, np.random.default_rng(0))
-    assert few.draw(5, np.random.default_rng(0)).shape == (5, 3)
-
-
-def test_only_tables_of_numbers_are_smoothed(table) -> None:
-    assert can_be_smoothed(RecordEncoder.fit(table))
-    levels = table.assign(**{name: table["x"].round() for name in ("a", "b", "c", "d")})
-    assert not can_be_smoothed(RecordEncoder.fit(levels))
 
 
 def test_a_warm_up_of_smoothed_records_alone_reads_no_row_again(table, monkeypatch) -> None:

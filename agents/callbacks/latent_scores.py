@@ -1,0 +1,70 @@
+"""Normal scores of rows whose values are levels, counts and repeated numbers as well as numbers.
+
+Such a value is an interval of the scores, not a point. A place drawn evenly within it knows nothing
+of the other columns, and so every correlation with the column comes out too small: on heart-failure
+(7 of 13 columns yes-or-no or nearly so) two thirds of what it is. Here each place is drawn given
+the row's other scores, over and over, as under the Gaussian copula that they make up (Hoff 2007,
+"Extending the rank likelihood for semiparametric copula estimation").
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtr, ndtri
+
+from rlsyn_env.tables.encoder import RecordEncoder
+
+_SWEEPS = 20
+_CLIP = 1e-4  # normal scores stay within +-3.7
+_TINY = 1e-12  # of a probability
+
+Floats = npt.NDArray[np.float64]
+
+
+def latent_scores(
+    encoder: RecordEncoder, records: npt.NDArray[np.float32], rng: np.random.Generator, floor: float
+) -> Floats:
+    """Return normal scores ``(n, d)`` of encoded rows, with dependent places inside atoms.
+
+    Args:
+        encoder: of the rows.
+        records: ``(n, d)`` in (0, 1), as :meth:`RecordEncoder.encode` gives them.
+        rng: of the places.
+        floor: added variance: no column is determined by the others.
+    """
+    scores = _normal(records)
+    atoms = [
+        (column, *_intervals(encoder, records[:, column], column))
+        for column, feature in enumerate(encoder.features)
+        if any(feature.is_atom)
+    ]
+    for _ in range(_SWEEPS if atoms else 0):
+        mean = scores.mean(axis=0)
+        covariance = np.atleast_2d(np.cov(scores, rowvar=False))
+        precision = np.linalg.inv(covariance + floor * np.eye(len(mean)))
+        for column, rows, low, high in atoms:
+            spread = precision[column, column] ** -0.5
+            pull = (scores @ precision[:, column])[rows] - mean @ precision[:, column]
+            given = scores[rows, column] - pull * spread**2
+            below, above = ndtr((low - given) / spread), ndtr((high - given) / spread)
+            share = below + rng.random(len(rows)) * (above - below)
+            drawn = given + spread * ndtri(share.clip(_TINY, 1 - _TINY))
+            scores[rows, column] = drawn.clip(low, high)
+    return scores
+
+
+def _normal(u: npt.NDArray[np.floating]) -> Floats:
+    scores: Floats = ndtri(u.astype(np.float64).clip(_CLIP, 1 - _CLIP))
+    return scores
+
+
+def _intervals(
+    encoder: RecordEncoder, u: npt.NDArray[np.float32], column: int
+) -> tuple[npt.NDArray[np.int64], Floats, Floats]:
+    """Return the rows that lie in atoms of a column, and between which scores each does."""
+    feature = encoder.features[column]
+    cells = feature.cells_of(u)
+    rows = np.flatnonzero(np.asarray(feature.is_atom)[cells])
+    edges = _normal(feature.edges)
+    return rows, edges[cells[rows]], edges[cells[rows] + 1]

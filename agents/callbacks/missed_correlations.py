@@ -1,0 +1,57 @@
+"""How much of the dependences among rows other records miss, in units of chance."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from rlsyn_env.tables.encoder import RecordEncoder
+from rlsyn_env.tables.feature_maps import FeatureMap
+
+Records = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.float64]
+
+
+def missed_correlations(encoder: RecordEncoder, rows: Records, records: Records) -> float:
+    """Return the squared differences of correlations over those that chance alone would make.
+
+    Of every two columns of different features: ranks of numbers, one column for each level, one
+    for missing. Correlations of n rows of a distribution differ from its own by 1 / n on average
+    of squares: 1 says that the rows might have been drawn from what the records were drawn from.
+
+    Args:
+        encoder: of both.
+        rows: ``(n, d)`` encoded rows.
+        records: ``(m, d)``, many more.
+    """
+    parts = [
+        (_columns(feature, rows[:, j]), _columns(feature, records[:, j]))
+        for j, feature in enumerate(encoder.features)
+    ]
+    feature_of = np.repeat(np.arange(len(parts)), [first.shape[1] for first, _ in parts])
+    of_rows, of_records = (_correlations(np.hstack(side)) for side in zip(*parts, strict=True))
+    pairs = feature_of[:, None] != feature_of
+    return float(np.square(of_rows - of_records)[pairs].mean() * len(rows)) if pairs.any() else 0.0
+
+
+def _columns(feature: FeatureMap, u: Records) -> Floats:
+    """Return what a feature's coordinates ``(n,)`` say, as columns ``(n, k)``."""
+    cells = feature.cells_of(u)
+    if not feature.ordered:
+        return (cells[:, None] == np.arange(feature.n_cells)).astype(np.float64)
+    middle = (feature.edges[cells] + feature.edges[cells + 1]) / 2
+    ranks = np.where(np.asarray(feature.is_atom)[cells], middle, u).astype(np.float64)
+    if feature.missing_cell is None:
+        return ranks[:, None]
+    missing = cells == feature.missing_cell
+    ranks[missing] = ranks[~missing].mean() if not missing.all() else 0.0
+    return np.column_stack([ranks, missing])
+
+
+def _correlations(columns: Floats) -> Floats:
+    """Return correlations ``(k, k)``, 0 with a column that does not vary."""
+    centred = columns - columns.mean(axis=0)
+    norms = np.linalg.norm(centred, axis=0)
+    scaled = centred / np.where(norms > 1e-9, norms, 1.0)
+    correlations: Floats = scaled.T @ scaled
+    return correlations

@@ -1,0 +1,94 @@
+"""Smoothed records to imitate: what they keep of rows, and which tables have any."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import ndtr
+
+from agents.callbacks.latent_scores import latent_scores
+from agents.callbacks.missed_correlations import missed_correlations
+from agents.callbacks.smoothed_records import SmoothedRecords, smoothed_records
+from rlsyn_env.tables.encoder import RecordEncoder
+
+
+@pytest.fixture(scope="module")
+def table() -> pd.DataFrame:
+    """Two columns that depend on each other, one that does not."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=300)
+    return pd.DataFrame({"x": x, "y": x + 0.3 * rng.normal(size=300), "z": rng.normal(size=300)})
+
+
+def test_smoothed_records_keep_dependences_marginals_and_no_row(table) -> None:
+    encoder = RecordEncoder.fit(table)
+    smoothed = SmoothedRecords(encoder, table, 3, np.random.default_rng(0))
+    records = smoothed.draw(4000, np.random.default_rng(1))
+    assert records.shape == (4000, 3)
+    assert records.dtype == np.float32
+    assert records.min() >= 0
+    assert records.max() < 1
+    assert np.abs(np.sort(records, axis=0).T - np.linspace(0, 1, 4000)).max() < 0.08
+    drawn = encoder.decode(records)
+    assert drawn["x"].corr(drawn["y"]) == pytest.approx(table["x"].corr(table["y"]), abs=0.04)
+    assert abs(drawn["x"].corr(drawn["z"])) < 0.1
+    again = smoothed.draw(4000, np.random.default_rng(1))
+    assert (again == records).all()
+    few = SmoothedRecords(encoder, table[:12], 5, np.random.default_rng(0))
+    assert few.draw(5, np.random.default_rng(0)).shape == (5, 3)
+
+
+def test_places_inside_levels_keep_what_levels_tell_of_numbers() -> None:
+    """Drawn evenly, they make a latent correlation of 0.8 with a yes-or-no column one of 0.5."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=1500)
+    latent = 0.8 * x[:, None] + 0.6 * rng.normal(size=(1500, 2))
+    count = np.clip(latent[:, 1].round(), -1, 1)
+    table = pd.DataFrame({"x": x, "yes": latent[:, 0] > 0.3, "count": count})
+    encoder = RecordEncoder.fit(table)
+    encoded = encoder.encode(table, rng)
+    scores = latent_scores(encoder, encoded, rng, 0.005)
+    assert np.corrcoef(scores.T)[0] == pytest.approx([1, 0.8, 0.8], abs=0.05)
+    assert (encoder.decode(ndtr(scores)).iloc[:, 1:] == table.iloc[:, 1:]).all(axis=None)
+    drawn = encoder.decode(
+        SmoothedRecords(encoder, table, 1, rng).draw(20_000, np.random.default_rng(1))
+    ).astype(float)
+    np.testing.assert_allclose(drawn.corr(), table.astype(float).corr(), atol=0.04)
+    numbers = pd.DataFrame({"x": x, "y": latent[:, 0]})
+    encoder = RecordEncoder.fit(numbers)
+    places = encoder.encode(numbers, rng)
+    np.testing.assert_allclose(ndtr(latent_scores(encoder, places, rng, 0.0)), places, atol=1e-3)
+
+
+def test_missed_correlations_are_told_in_units_of_chance() -> None:
+    rng = np.random.default_rng(0)
+    n = 600
+    level = rng.choice(["a", "b", "c"], 20 * n)
+    table = pd.DataFrame({"level": level, "x": rng.normal(size=20 * n)})
+    table["y"] = np.where(level == "b", np.nan, table["x"] + rng.normal(size=20 * n))
+    encoder = RecordEncoder.fit(table)
+    encoded = encoder.encode(table, rng)
+    few, same = encoded[:n], encoded[n:]
+    assert missed_correlations(encoder, few, same) == pytest.approx(1, abs=0.7)
+    apart = rng.random(same.shape).astype(np.float32)  # the marginals and nothing else
+    assert missed_correlations(encoder, few, apart) > 20
+    alone = RecordEncoder.fit(table[["x"]])
+    assert missed_correlations(alone, few[:, 1:2], same[:, 1:2]) == 0
+
+
+def test_tables_of_numbers_and_those_that_a_gaussian_knows_are_smoothed(table) -> None:
+    def smoothed(rows: pd.DataFrame, *, levels: bool) -> bool:
+        encoder = RecordEncoder.fit(rows)
+        drawn = smoothed_records(encoder, rows, 2, np.random.default_rng(0), levels=levels)
+        return drawn is not None
+
+    assert smoothed(table, levels=False)
+    rounded = table.assign(**{name: table["x"].round() for name in ("a", "b", "c", "d")})
+    assert not smoothed(rounded, levels=False)
+    assert smoothed(rounded, levels=True)
+    one = np.random.default_rng(0).choice(list("abcde"), 400)
+    other = pd.Series(one).map(dict(zip("abcde", "cadbe", strict=True)))  # decided, in no order
+    assert not smoothed(pd.DataFrame({"one": one, "other": other}), levels=True)
+    wide = pd.DataFrame(np.random.default_rng(0).normal(size=(30, 201))).add_prefix("x")
+    assert not smoothed(wide, levels=True)
