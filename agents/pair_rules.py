@@ -6,10 +6,12 @@ import numpy as np
 import numpy.typing as npt
 
 from agents.policies.autoregressive.caution import PairRule
-from rlsyn_env.tables.constraints import schema_constraints
+from rlsyn_env.tables.constraints import Constraints, schema_constraints
 from rlsyn_env.tables.encoder import RecordEncoder
 
 _PLACES = np.array([0.02, 0.5, 0.98], dtype=np.float32)  # within a bin
+_MOST_PAIRS = 100_000  # of bins; a rule on columns of so many levels is left to the network
+_MOST_NUMBERS = 2_000_000  # of the records that are decoded together
 
 
 def pair_rules(encoder: RecordEncoder, edges: npt.NDArray[np.float32]) -> list[PairRule]:
@@ -25,21 +27,39 @@ def pair_rules(encoder: RecordEncoder, edges: npt.NDArray[np.float32]) -> list[P
         positions = encoder.positions(names)
         if len(positions) != 2:
             continue
-        earlier, later = positions
         one, two = (_points(edges[position]) for position in positions)
-        records = np.full((len(one) * len(two), encoder.n_features), 0.5, dtype=np.float32)
-        records[:, earlier], records[:, later] = np.repeat(one, len(two)), np.tile(two, len(one))
-        rule = constraints.select([index])
-        broken = rule.violations(encoder.decode_columns(records, names)) > 0
-        n = len(_PLACES)
-        surely = np.asarray(broken.reshape(len(one) // n, n, -1, n).all(axis=(1, 3)))
+        if len(one) * len(two) > _MOST_PAIRS:
+            continue
+        surely = _surely_broken(encoder, constraints.select([index]), positions, (one, two))
         if surely.any():
-            found.append(PairRule(earlier, later, surely))
+            found.append(PairRule(earlier=positions[0], later=positions[1], broken=surely))
     return found
 
 
 def _points(edges: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return coordinates ``(bins, places)`` in every bin of a feature."""
     widths = np.diff(edges)
     n = int((widths > 0).sum())
     points: npt.NDArray[np.float32] = edges[:n, None] + widths[:n, None] * _PLACES
-    return points.reshape(-1)
+    return points
+
+
+def _surely_broken(
+    encoder: RecordEncoder,
+    rule: Constraints,
+    positions: list[int],
+    points: tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]],
+) -> npt.NDArray[np.bool_]:
+    """Return ``(bins, bins)``: whether a rule is broken wherever in the two bins a record lies."""
+    one, two = points
+    at_once = max(1, _MOST_NUMBERS // (two.size * len(_PLACES) * encoder.n_features))
+    parts = []
+    for begin in range(0, len(one), at_once):
+        bins = one[begin : begin + at_once]
+        records = np.full((bins.size * two.size, encoder.n_features), 0.5, dtype=np.float32)
+        records[:, positions[0]] = np.repeat(bins.ravel(), two.size)
+        records[:, positions[1]] = np.tile(two.ravel(), bins.size)
+        broken = rule.violations(encoder.decode_columns(records, rule.names)) > 0
+        parts.append(broken.reshape(*bins.shape, *two.shape).all(axis=(1, 3)))
+    surely: npt.NDArray[np.bool_] = np.concatenate(parts)
+    return surely

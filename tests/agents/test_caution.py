@@ -82,7 +82,7 @@ def broken_shares(model, n_episodes: int = 8) -> np.ndarray:
     return np.concatenate(broken).mean(axis=0)
 
 
-def test_bins_that_are_sure_to_break_a_rule(table) -> None:
+def test_bins_that_are_sure_to_break_a_rule(table, monkeypatch) -> None:
     core = model_on(table).env.core
     encoder = core.encoder
     rules = pair_rules(encoder, DiscreteCodec(encoder, 24).edges)
@@ -95,6 +95,12 @@ def test_bins_that_are_sure_to_break_a_rule(table) -> None:
     assert not order[0, -1]
     assert (np.diff(order.astype(int), axis=1) <= 0).all()  # whatever breaks it, less does too
     assert (np.diff(order.astype(int), axis=0) >= 0).all()
+    edges = DiscreteCodec(encoder, 24).edges
+    monkeypatch.setattr("agents.pair_rules._MOST_NUMBERS", 100)  # bin by bin
+    for rule, again in zip(rules, pair_rules(encoder, edges), strict=True):
+        np.testing.assert_array_equal(rule.broken, again.broken)
+    monkeypatch.setattr("agents.pair_rules._MOST_PAIRS", 20)
+    assert [r.broken.shape for r in pair_rules(encoder, edges)] == [(2, 2), (3, 3)]
 
 
 @pytest.mark.parametrize("env_id", [BOX, DISCRETE])
