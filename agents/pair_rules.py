@@ -50,7 +50,7 @@ def _surely_broken(
     positions: list[int],
     points: tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]],
 ) -> npt.NDArray[np.bool_]:
-    """Return ``(bins, bins)``: whether a rule is broken wherever in the two bins a record lies."""
+    """Return ``(bins, bins)``: whether a rule is broken at all points of two bins."""
     one, two = points
     at_once = max(1, _MOST_NUMBERS // (two.size * len(_PLACES) * encoder.n_features))
     parts = []

@@ -2,7 +2,7 @@
 
 Such a value is an interval of the scores, not a point. A place drawn evenly within it knows nothing
 of the other columns, and so every correlation with the column comes out too small: on heart-failure
-(7 of 13 columns yes-or-no or nearly so) two thirds of what it is. Here each place is drawn given
+(6 of 13 columns yes-or-no) two thirds of what it is. Here each place is drawn given
 the row's other scores, over and over, as under the Gaussian copula that they make up (Hoff 2007,
 "Extending the rank likelihood for semiparametric copula estimation").
 """
