@@ -33,7 +33,7 @@ def latent_scores(
         rng: of the places.
         floor: added variance: no column is determined by the others.
     """
-    scores = _normal(records)
+    scores = normal_scores(records)
     atoms = [
         (column, *_intervals(encoder, records[:, column], column))
         for column, feature in enumerate(encoder.features)
@@ -54,7 +54,8 @@ def latent_scores(
     return scores
 
 
-def _normal(u: npt.NDArray[np.floating]) -> Floats:
+def normal_scores(u: npt.NDArray[np.floating]) -> Floats:
+    """Return the normal quantiles of coordinates in [0, 1], at most 3.7 from 0."""
     scores: Floats = ndtri(u.astype(np.float64).clip(_CLIP, 1 - _CLIP))
     return scores
 
@@ -66,5 +67,5 @@ def _intervals(
     feature = encoder.features[column]
     cells = feature.cells_of(u)
     rows = np.flatnonzero(np.asarray(feature.is_atom)[cells])
-    edges = _normal(feature.edges)
+    edges = normal_scores(feature.edges)
     return rows, edges[cells[rows]], edges[cells[rows] + 1]

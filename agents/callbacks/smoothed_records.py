@@ -14,15 +14,17 @@ import pandas as pd
 from scipy.special import ndtr
 from sklearn.mixture import GaussianMixture
 
-from agents.callbacks.latent_scores import latent_scores
+from agents.callbacks.latent_scores import latent_scores, normal_scores
 from agents.callbacks.missed_correlations import missed_correlations
 from rlsyn_env.tables.encoder import RecordEncoder
+from rlsyn_env.tables.splits import first_of_groups
 
 _MOST_ENCODED = 20_000  # encodings that the mixture is fitted to
 _COPIES = 8  # of each row, with the places inside its cells drawn again, where rows are few
 _FLOOR = 0.005  # added variance: no relation is sharper than a correlation of 0.995
 _MOST_FEATURES = 200  # a covariance of more is slow to fit, and rarely told by the rows there are
 _LEAST_CONTINUOUS = 0.5
+_FEWEST_ROWS = 5  # independent ones for every feature, to draw places in levels by a covariance
 _MOST_MISSED = 2.0  # times sampling noise; tables were below 1 or above 7
 _DRAWN_TO_COMPARE = 20_000
 _LARGEST = np.float32(1 - 2.0**-23)
@@ -44,15 +46,16 @@ def smoothed_records(
     """Return smoothed records of a table that they do justice to, None for another.
 
     That are tables of at most 200 features that are mostly numbers; and, where ``levels`` allows
-    it, others whose correlations, those of single levels and of missing values among them, they
-    miss by hardly more than the rows do by chance: levels without order and values that are missing
-    together are beyond a Gaussian.
+    it and rows (or groups of them) are five times as many as features, others whose correlations,
+    those of single levels and of missing values among them, they miss by hardly more than the rows
+    do by chance: levels without order and values that are missing together are beyond a Gaussian.
 
     Args:
         encoder, train, components, rng: as for :class:`SmoothedRecords`.
         levels: whether a table may be mostly levels, repeated values and missing ones.
     """
     numbers = continuous_share(encoder) > _LEAST_CONTINUOUS
+    levels = levels and _enough_rows(encoder, train)
     if encoder.n_features > _MOST_FEATURES or not (numbers or levels):
         return None
     smoothed = SmoothedRecords(encoder, train, components, rng)
@@ -63,8 +66,17 @@ def smoothed_records(
     return smoothed
 
 
+def _enough_rows(encoder: RecordEncoder, train: pd.DataFrame) -> bool:
+    independent = int(first_of_groups(train, encoder.schema.group).sum())
+    return independent >= _FEWEST_ROWS * encoder.n_features
+
+
 class SmoothedRecords:
     """Draws records from a Gaussian mixture copula.
+
+    Places in levels are drawn given the other columns where rows are enough to tell how, evenly
+    where they are not: that makes correlations smaller, and what few rows say of them is mostly
+    chance.
 
     Args:
         encoder: d features; gives the marginals.
@@ -84,7 +96,10 @@ class SmoothedRecords:
         rows = train.iloc[rng.choice(len(train), n, replace=False)]
         copies = max(1, min(_COPIES, _MOST_ENCODED // n))
         encoded = np.concatenate([encoder.encode(rows, rng) for _ in range(copies)])
-        scores = latent_scores(encoder, encoded, rng, _FLOOR)
+        if _enough_rows(encoder, train):
+            scores = latent_scores(encoder, encoded, rng, _FLOOR)
+        else:
+            scores = normal_scores(encoded)
         mixture = GaussianMixture(
             max(1, min(components, n // 10)),
             covariance_type="tied",

@@ -11,6 +11,7 @@ from agents.callbacks.latent_scores import latent_scores
 from agents.callbacks.missed_correlations import missed_correlations
 from agents.callbacks.smoothed_records import SmoothedRecords, smoothed_records
 from rlsyn_env.tables.encoder import RecordEncoder
+from rlsyn_env.tables.inference import infer_schema
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +62,24 @@ def test_places_inside_levels_keep_what_levels_tell_of_numbers() -> None:
     np.testing.assert_allclose(ndtr(latent_scores(encoder, places, rng, 0.0)), places, atol=1e-3)
 
 
+def test_rows_of_few_groups_do_not_tell_how_levels_go_with_numbers() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=600)
+    table = pd.DataFrame({"who": np.arange(600), "x": x, "yes": x + rng.normal(size=600) > 0})
+
+    def correlation(rows: pd.DataFrame, group: str | None) -> float:
+        schema = infer_schema(rows, group=group)
+        encoder = RecordEncoder.fit(rows, schema)
+        smoothed = SmoothedRecords(encoder, rows, 1, np.random.default_rng(0))
+        drawn = encoder.decode(smoothed.draw(20_000, np.random.default_rng(1)))
+        return float(drawn["x"].corr(drawn["yes"].astype(float)))
+
+    real = table["x"].corr(table["yes"].astype(float))
+    assert correlation(table.drop(columns="who"), None) == pytest.approx(real, abs=0.05)
+    few = table.assign(who=table["who"] // 100)
+    assert correlation(few, "who") < 0.85 * real
+
+
 def test_missed_correlations_are_told_in_units_of_chance() -> None:
     rng = np.random.default_rng(0)
     n = 600
@@ -84,9 +103,11 @@ def test_tables_of_numbers_and_those_that_a_gaussian_knows_are_smoothed(table) -
         return drawn is not None
 
     assert smoothed(table, levels=False)
+    assert smoothed(table[:12], levels=False)
     rounded = table.assign(**{name: table["x"].round() for name in ("a", "b", "c", "d")})
     assert not smoothed(rounded, levels=False)
     assert smoothed(rounded, levels=True)
+    assert not smoothed(rounded[:34], levels=True)  # of 7 columns
     one = np.random.default_rng(0).choice(list("abcde"), 400)
     other = pd.Series(one).map(dict(zip("abcde", "cadbe", strict=True)))  # decided, in no order
     assert not smoothed(pd.DataFrame({"one": one, "other": other}), levels=True)
