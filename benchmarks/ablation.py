@@ -113,9 +113,7 @@ and rewritten from `benchmarks/results/ablation.jsonl` by `python -m benchmarks.
 --table-only`. Every variant is `train.py --algo ppo` with the options shown, trained on all
 training rows of a split and judged on its held-out rows by the field's judge
 ([benchmarks/field](../benchmarks/field/README.md)); figures are means over seeds with their
-standard deviation. The cells are of a version that imitated smoothed records on tables of numbers
-only, and whose smoothed records knew less of levels: `no-smoothing` is the default there on
-heart-failure. C2ST 0.5, S2R / R2R 1, and corr, column shapes and membership excess 0 are the
+standard deviation. C2ST 0.5, S2R / R2R 1, and corr, column shapes and membership excess 0 are the
 ideals. CPU seconds are those of the whole command: start, training and generation. Differences
 smaller than the spread over seeds are none.
 
@@ -131,10 +129,10 @@ Also tried on rows held out of training rows, and not kept, so that nothing here
 - smoothed records of heart-4centers, whose correlations they miss: C2ST 0.64 in place of 0.60;
 - smoothed records that know what levels tell, where independent rows are twice as many as features
   (patient-days): the score of validation rows does not gain;
-- twice the warm-up on smoothed records: corr falls by 0.002 to 0.007, at a third more time; half the
-  budget after it: no loss on heart-failure, some on breast_cancer;
-- a weight from every bin of one feature of a constraint to every logit of another: it is learnt too
-  slowly to matter, and breaches stay as they were.
+- twice the warm-up on smoothed records: corr falls by 0.002 to 0.007, at a third more time; half
+  the budget after it: no loss on heart-failure, some on breast_cancer;
+- a weight from every bin of one feature of a constraint to every logit of another: it is learnt
+  too slowly to matter, and breaches stay as they were.
 """
 
 
@@ -171,8 +169,12 @@ def default_tables(names: list[str] | None, data_dir: Path | None) -> list[Field
     return chosen if names else [table for table in chosen if table.name in DEFAULT_TABLES]
 
 
-def page(records: Sequence[Record]) -> str:
+def page(records: Sequence[Record], current: str) -> str:
     """Return the Markdown page.
+
+    Args:
+        records: the results.
+        current: hash of the generator as it is now.
 
     Raises:
         TableError: there are no results.
@@ -180,10 +182,13 @@ def page(records: Sequence[Record]) -> str:
     if not records:
         raise TableError("there are no results of the ablation yet")
     last = latest(records).values()
-    versions = {record["hash"].partition("-")[0] for record in last}
+    earlier = sum(record["hash"].partition("-")[0] != current for record in last)
     introduction = INTRODUCTION
-    if len(versions) > 1:
-        introduction += f"\nThe results are of {len(versions)} versions of the project's sources.\n"
+    if earlier:
+        introduction += (
+            f"\n{earlier} of {len(last)} results are of earlier sources of the project; what has "
+            "changed since is in [CHANGELOG.md](../CHANGELOG.md).\n"
+        )
     parts = [_table(table, found) for table, found in entries(records, list(FIELD_TABLES)).items()]
     return to_markdown([*parts, failures_section(records), _variants()], introduction)
 
@@ -240,7 +245,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.table_only:
         Matrix(variants, tables, arguments.seeds, results, settings_of(arguments)).run()
     docs = PROJECT / "docs" if arguments.results is None else folder
-    write_text(docs / "ablation.md", page(results.read()))
+    write_text(docs / "ablation.md", page(results.read(), load_peers()[BASE].hash()))
     return 0
 
 

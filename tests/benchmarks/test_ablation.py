@@ -57,7 +57,7 @@ def test_the_page_shows_means_in_the_order_of_the_variants():
         result("default", "t", 1, c2st=0.8, corr=0.04),
         result("one-shot", "t", 1, status="timed out"),
     ]
-    text = page(records)
+    text = page(records, records[0]["hash"].partition("-")[0])
     rows = [line for line in text.splitlines() if re.match(r"\| (default|one-shot) \| \d", line)]
     assert rows == [
         "| default | 2 | 0.700 ± 0.141 | - | - | 0.030 ± 0.014 | - | - | 2 ± 0 |",
@@ -66,11 +66,11 @@ def test_the_page_shows_means_in_the_order_of_the_variants():
     assert "| one-shot | t | 1 | timed out | it broke |" in text
     assert "| *real rows* |  | 0.450 ± 0.000 |" in text
     assert "70 training and 30 held-out rows" in text
-    assert "versions of the project's sources" not in text
-    text = page([*records, {**records[0], "hash": "other-options"}])
-    assert "2 versions of the project's sources" in text
+    assert "earlier sources" not in text
+    text = page([*records, {**records[0], "hash": "other-options"}], "other")
+    assert "3 of 4 results are of earlier sources" in text
     with pytest.raises(TableError, match="no results"):
-        page([])
+        page([], "")
 
 
 def test_finished_cells_are_skipped_and_earlier_versions_only_if_wanted(
