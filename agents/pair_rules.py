@@ -8,13 +8,14 @@ import numpy.typing as npt
 from agents.policies.autoregressive.caution import PairRule
 from rlsyn_env.tables.constraints import Constraints, schema_constraints
 from rlsyn_env.tables.encoder import RecordEncoder
+from rlsyn_env.tables.feature_maps import Float32Array
 
 _PLACES = np.array([0.02, 0.5, 0.98], dtype=np.float32)  # within a bin
 _MOST_PAIRS = 100_000  # of bins; a rule on columns of so many levels is left to the network
 _MOST_NUMBERS = 2_000_000  # of the records that are decoded together
 
 
-def pair_rules(encoder: RecordEncoder, edges: npt.NDArray[np.float32]) -> list[PairRule]:
+def pair_rules(encoder: RecordEncoder, edges: Float32Array) -> list[PairRule]:
     """Return the schema's rules on two features that some of their bins are sure to break.
 
     Args:
@@ -36,11 +37,11 @@ def pair_rules(encoder: RecordEncoder, edges: npt.NDArray[np.float32]) -> list[P
     return found
 
 
-def _points(edges: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def _points(edges: Float32Array) -> Float32Array:
     """Return coordinates ``(bins, places)`` in every bin of a feature."""
     widths = np.diff(edges)
     n = int((widths > 0).sum())
-    points: npt.NDArray[np.float32] = edges[:n, None] + widths[:n, None] * _PLACES
+    points: Float32Array = edges[:n, None] + widths[:n, None] * _PLACES
     return points
 
 
@@ -48,7 +49,7 @@ def _surely_broken(
     encoder: RecordEncoder,
     rule: Constraints,
     positions: list[int],
-    points: tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]],
+    points: tuple[Float32Array, Float32Array],
 ) -> npt.NDArray[np.bool_]:
     """Return ``(bins, bins)``: whether a rule is broken at all points of two bins."""
     one, two = points

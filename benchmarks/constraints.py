@@ -58,9 +58,10 @@ INTRODUCTION = """\
 Made by `{command}`. {rows:,} simulated patients x {columns} columns with {rules} rules. PPO's
 default preset, trained on all of them and judged on {held_out:,} fresh patients, who break none.
 The first line has a schema without rules, so its imitation may hide one side of a rule and its
-reward knows none; the second knows the rules in imitation only; the third is what a run does by
-default; the fourth draws the third's records anew where they break one. Broken records are counted
-among {counted:,}. Means over seeds {seeds} with their standard deviation.
+reward knows none; the second's imitation and policy know them, and its reward does not; the third
+is what a run does by default; the fourth draws the third's records anew where they break one.
+Broken records are counted among {counted:,}. Means over seeds {seeds} with their standard
+deviation.
 """
 
 

@@ -21,7 +21,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from torch import nn
 
 from agents.callbacks.pace import paced_schedule
-from agents.callbacks.smoothed_records import SmoothedRecords, smoothed_records
+from agents.callbacks.smoothed_records import SmoothedRecords, fit_smoothed_records
 from agents.policies.autoregressive import AutoregressivePolicy
 from agents.policies.autoregressive.forgetting import Forgetting
 from agents.policies.autoregressive.record_distribution import RecordDistribution
@@ -71,7 +71,7 @@ class ImitationConfig:
             (:class:`~agents.callbacks.smoothed_records.SmoothedRecords`) in place of real ones,
             with nothing hidden. Only on tables of at most 200 features that are mostly numbers or,
             where no validation rows are kept, whose correlations it has
-            (:func:`~agents.callbacks.smoothed_records.smoothed_records`).
+            (:func:`~agents.callbacks.smoothed_records.fit_smoothed_records`).
         smooth_warm_up: length of the warm-up in place of ``warm_up`` where records are smoothed;
             its rate falls linearly to a tenth. Longer, as no row is learnt from most of its steps.
         components: of that mixture.
@@ -142,7 +142,7 @@ class ImitationCallback(BaseCallback):
         if self.config.smooth > 0:
             # A generator of its own: fitted anew when a run is resumed, it must come out the same.
             own = np.random.default_rng([seed, 1])
-            self._smoothed = smoothed_records(
+            self._smoothed = fit_smoothed_records(
                 encoder, train, self.config.components, own, levels=not len(self._validation)
             )
         self._optimizer: torch.optim.Adam | None = None

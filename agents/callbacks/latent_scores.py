@@ -1,10 +1,10 @@
 """Normal scores of rows whose values are levels, counts and repeated numbers as well as numbers.
 
 Such a value is an interval of the scores, not a point. A place drawn evenly within it knows nothing
-of the other columns, and so every correlation with the column comes out too small: on heart-failure
-(6 of 13 columns yes-or-no) two thirds of what it is. Here each place is drawn given
-the row's other scores, over and over, as under the Gaussian copula that they make up (Hoff 2007,
-"Extending the rank likelihood for semiparametric copula estimation").
+of the other columns, and so every correlation with the column comes out too small: one of 0.8 with
+the number behind a yes-or-no column becomes 0.5. Here each place is drawn given the row's
+other scores, over and over, as under the Gaussian copula that they make up (Hoff 2007, "Extending
+the rank likelihood for semiparametric copula estimation").
 """
 
 from __future__ import annotations
@@ -14,17 +14,16 @@ import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
 from rlsyn_env.tables.encoder import RecordEncoder
+from rlsyn_env.tables.feature_maps import Float32Array, FloatArray, IntArray
 
 _SWEEPS = 20
 _CLIP = 1e-4  # normal scores stay within +-3.7
 _TINY = 1e-12  # of a probability
 
-Floats = npt.NDArray[np.float64]
-
 
 def latent_scores(
-    encoder: RecordEncoder, records: npt.NDArray[np.float32], rng: np.random.Generator, floor: float
-) -> Floats:
+    encoder: RecordEncoder, records: Float32Array, rng: np.random.Generator, floor: float
+) -> FloatArray:
     """Return normal scores ``(n, d)`` of encoded rows, with dependent places inside atoms.
 
     Args:
@@ -37,7 +36,7 @@ def latent_scores(
     atoms = [
         (column, *_intervals(encoder, records[:, column], column))
         for column, feature in enumerate(encoder.features)
-        if any(feature.is_atom)
+        if feature.is_atom.any()
     ]
     for _ in range(_SWEEPS if atoms else 0):
         mean = scores.mean(axis=0)
@@ -54,15 +53,15 @@ def latent_scores(
     return scores
 
 
-def normal_scores(u: npt.NDArray[np.floating]) -> Floats:
+def normal_scores(u: npt.NDArray[np.floating]) -> FloatArray:
     """Return the normal quantiles of coordinates in [0, 1], at most 3.7 from 0."""
-    scores: Floats = ndtri(u.astype(np.float64).clip(_CLIP, 1 - _CLIP))
+    scores: FloatArray = ndtri(u.astype(np.float64).clip(_CLIP, 1 - _CLIP))
     return scores
 
 
 def _intervals(
-    encoder: RecordEncoder, u: npt.NDArray[np.float32], column: int
-) -> tuple[npt.NDArray[np.int64], Floats, Floats]:
+    encoder: RecordEncoder, u: Float32Array, column: int
+) -> tuple[IntArray, FloatArray, FloatArray]:
     """Return the rows that lie in atoms of a column, and between which scores each does."""
     feature = encoder.features[column]
     cells = feature.cells_of(u)

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from rlsyn_env.tables.encoder import RecordEncoder
-from rlsyn_env.tables.feature_maps import FeatureMap
-
-Records = npt.NDArray[np.float32]
-Floats = npt.NDArray[np.float64]
+from rlsyn_env.tables.feature_maps import FeatureMap, Float32Array, FloatArray
 
 
-def missed_correlations(encoder: RecordEncoder, rows: Records, records: Records) -> float:
+def missed_correlations(encoder: RecordEncoder, rows: Float32Array, records: Float32Array) -> float:
     """Return the squared differences of correlations over those that chance alone would make.
 
     Of every two columns of different features: ranks of numbers, one column for each level, one
@@ -34,7 +30,7 @@ def missed_correlations(encoder: RecordEncoder, rows: Records, records: Records)
     return float(np.square(of_rows - of_records)[pairs].mean() * len(rows)) if pairs.any() else 0.0
 
 
-def _columns(feature: FeatureMap, u: Records) -> Floats:
+def _columns(feature: FeatureMap, u: Float32Array) -> FloatArray:
     """Return what a feature's coordinates ``(n,)`` say, as columns ``(n, k)``."""
     cells = feature.cells_of(u)
     if not feature.ordered:
@@ -48,10 +44,10 @@ def _columns(feature: FeatureMap, u: Records) -> Floats:
     return np.column_stack([ranks, missing])
 
 
-def _correlations(columns: Floats) -> Floats:
+def _correlations(columns: FloatArray) -> FloatArray:
     """Return correlations ``(k, k)``, 0 with a column that does not vary."""
     centred = columns - columns.mean(axis=0)
     norms = np.linalg.norm(centred, axis=0)
     scaled = centred / np.where(norms > 1e-9, norms, 1.0)
-    correlations: Floats = scaled.T @ scaled
+    correlations: FloatArray = scaled.T @ scaled
     return correlations

@@ -25,7 +25,7 @@ _FLOOR = 0.005  # added variance: no relation is sharper than a correlation of 0
 _MOST_FEATURES = 200  # a covariance of more is slow to fit, and rarely told by the rows there are
 _LEAST_CONTINUOUS = 0.5
 _FEWEST_ROWS = 5  # independent ones for every feature, to draw places in levels by a covariance
-_MOST_MISSED = 2.0  # times sampling noise; tables were below 1 or above 7
+_MOST_MISSED = 2.0  # times chance; small tables of the field were below 1 or above 7
 _DRAWN_TO_COMPARE = 20_000
 _LARGEST = np.float32(1 - 2.0**-23)
 
@@ -35,7 +35,7 @@ def continuous_share(encoder: RecordEncoder) -> float:
     return float(np.mean([np.diff(f.edges)[~f.is_atom].sum() for f in encoder.features]))
 
 
-def smoothed_records(
+def fit_smoothed_records(
     encoder: RecordEncoder,
     train: pd.DataFrame,
     components: int,

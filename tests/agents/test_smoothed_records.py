@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from scipy.special import ndtr
 
-from agents.callbacks.latent_scores import latent_scores
+from agents.callbacks.latent_scores import latent_scores, normal_scores
 from agents.callbacks.missed_correlations import missed_correlations
-from agents.callbacks.smoothed_records import SmoothedRecords, smoothed_records
+from agents.callbacks.smoothed_records import SmoothedRecords, fit_smoothed_records
 from rlsyn_env.tables.encoder import RecordEncoder
 from rlsyn_env.tables.inference import infer_schema
 
@@ -41,7 +41,6 @@ def test_smoothed_records_keep_dependences_marginals_and_no_row(table) -> None:
 
 
 def test_places_inside_levels_keep_what_levels_tell_of_numbers() -> None:
-    """Drawn evenly, they make a latent correlation of 0.8 with a yes-or-no column one of 0.5."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=1500)
     latent = 0.8 * x[:, None] + 0.6 * rng.normal(size=(1500, 2))
@@ -49,6 +48,8 @@ def test_places_inside_levels_keep_what_levels_tell_of_numbers() -> None:
     table = pd.DataFrame({"x": x, "yes": latent[:, 0] > 0.3, "count": count})
     encoder = RecordEncoder.fit(table)
     encoded = encoder.encode(table, rng)
+    evenly = np.corrcoef(normal_scores(encoded).T)[0, 1]
+    assert evenly < 0.55
     scores = latent_scores(encoder, encoded, rng, 0.005)
     assert np.corrcoef(scores.T)[0] == pytest.approx([1, 0.8, 0.8], abs=0.05)
     assert (encoder.decode(ndtr(scores)).iloc[:, 1:] == table.iloc[:, 1:]).all(axis=None)
@@ -99,7 +100,7 @@ def test_missed_correlations_are_told_in_units_of_chance() -> None:
 def test_tables_of_numbers_and_those_that_a_gaussian_knows_are_smoothed(table) -> None:
     def smoothed(rows: pd.DataFrame, *, levels: bool) -> bool:
         encoder = RecordEncoder.fit(rows)
-        drawn = smoothed_records(encoder, rows, 2, np.random.default_rng(0), levels=levels)
+        drawn = fit_smoothed_records(encoder, rows, 2, np.random.default_rng(0), levels=levels)
         return drawn is not None
 
     assert smoothed(table, levels=False)

@@ -3,8 +3,8 @@
 The running sum shows one feature of ninety to another through a blur, in which a child code is
 drawn without its parent once in two thousand records: too rarely for a reward to unlearn each such
 rule by trial. Here every rule knows which bins would break it, and only how much less likely these
-are than the network says is learnt: one number for all rules, which each breach of any of them
-teaches, and one of each rule's own.
+are than the network says is learnt, from the reward and a little from imitation: one number for all
+rules, which each breach of any of them teaches, and one of each rule's own.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from agents.policies.autoregressive.heads import RecordLogits
+from agents.policies.autoregressive.heads import BinHeads, RecordLogits
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,7 @@ class Caution(nn.Module):
 
     Args:
         rules: on features of a network.
-        paired: ``(d,)`` bool, the features of two bins.
-        k: most bins of the others.
+        heads: the network's, whose logits they take from.
     """
 
     earlier: torch.Tensor  # (m,)
@@ -52,9 +51,9 @@ class Caution(nn.Module):
     pair_table: torch.Tensor  # (rows,) 1: the second bin breaks the rule, -1: the first
     other_table: torch.Tensor  # (rows, k) 1: the bin breaks the rule
 
-    def __init__(self, rules: Sequence[PairRule], paired: npt.NDArray[np.bool_], k: int) -> None:
+    def __init__(self, rules: Sequence[PairRule], heads: BinHeads) -> None:
         super().__init__()
-        place = np.where(paired, np.cumsum(paired), np.cumsum(~paired)) - 1
+        k, paired = heads.bias.shape[1], heads.n_bins == 2
         later = np.array([rule.later for rule in rules], dtype=np.int64)
         rows = np.array([len(rule.broken) for rule in rules], dtype=np.int64)
         to_pairs = paired[later]
@@ -73,8 +72,8 @@ class Caution(nn.Module):
             "first": first,
             "to_pairs": np.flatnonzero(to_pairs),
             "to_others": np.flatnonzero(~to_pairs),
-            "pair_place": place[later[to_pairs]],
-            "other_place": place[later[~to_pairs]],
+            "pair_place": heads.place[later[to_pairs]],
+            "other_place": heads.place[later[~to_pairs]],
             "pair_table": np.concatenate([np.zeros(0, np.float32), *pair_table]),
             "other_table": np.concatenate([np.zeros((0, k), np.float32), *other_table]),
         }.items():

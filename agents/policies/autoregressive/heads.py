@@ -44,6 +44,7 @@ class BinHeads(nn.Module):
     Attributes:
         start: ``(d, K)`` logits of the identity marginals, the log widths of the bins.
         pairs: ``(d2,)`` int64, the features of two bins; ``others`` ``(d - d2,)`` the rest.
+        place: ``(d,)`` of a feature among those of two bins, or among the rest.
     """
 
     start: torch.Tensor
@@ -67,7 +68,7 @@ class BinHeads(nn.Module):
             "others": np.flatnonzero(~paired),
         }.items():
             self.register_buffer(name, torch.as_tensor(values), persistent=False)
-        self._place = np.where(paired, np.cumsum(paired), np.cumsum(~paired)) - 1
+        self.place = np.where(paired, np.cumsum(paired), np.cumsum(~paired)) - 1
         self.pair_weight = nn.Parameter(torch.zeros(int(paired.sum()), width))
         self.pair_bias = nn.Parameter(torch.zeros(int(paired.sum())))
         self.weight = nn.Parameter(torch.zeros(int((~paired).sum()), width, k))
@@ -87,7 +88,7 @@ class BinHeads(nn.Module):
 
         K is 2 for a feature of two bins, and the most bins of any feature for the others.
         """
-        place = self._place[feature]
+        place = self.place[feature]
         if self.n_bins[feature] == 2:
             second = _PAIR_RATE * (hidden @ self.pair_weight[place] + self.pair_bias[place])
             return torch.stack([torch.zeros_like(second), second], dim=1) + self.start[feature, :2]

@@ -8,7 +8,8 @@ a thousand features. On records of many rare features their number so far is emb
 so many embeddings shows it too vaguely to stop at the three diagnoses that a record has room for.
 Residual blocks shared by all positions and a head per position follow.
 Parameters and work are proportional to the number of bins of all features together, but for the
-heads of features of more than two bins: each is as wide as the widest of them.
+heads of features of more than two bins, each as wide as the widest of them, and for the tables of
+rules on two features (:mod:`agents.policies.autoregressive.caution`).
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ class RunningSum(nn.Module):
         rare = np.where(counted, widths[:, 0] > 0.5, -1)
         self.d, self.width = len(edges), width
         self.is_graded = [bool(flag) for flag in is_graded]
-        self.remembered: frozenset[int] = frozenset()
+        self.remembered: frozenset[int] = frozenset()  # features whose bins a prefix keeps
         for name, values in {
             "edges": edges.copy(),
             "inner": edges[:, 1:-1].copy(),
@@ -255,7 +256,7 @@ class AutoregressiveNetwork(RunningSum):
         self.heads = BinHeads(np.asarray(bin_edges, dtype=np.float32), width)
         self.caution: Caution | None = None
         if len(rules):
-            self.caution = Caution(rules, self.heads.n_bins == 2, self.heads.bias.shape[1])
+            self.caution = Caution(rules, self.heads)
             self.remembered = frozenset(rule.earlier for rule in rules)
 
     def logits(
