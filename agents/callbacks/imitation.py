@@ -69,11 +69,14 @@ class ImitationConfig:
             that could know a row.
         smooth: share of the steps that take records of a Gaussian mixture fitted to training rows
             (:class:`~agents.callbacks.smoothed_records.SmoothedRecords`) in place of real ones,
-            with nothing hidden. Only on tables of at most 200 features that are mostly numbers or,
-            where no validation rows are kept, whose correlations it has
+            with nothing hidden, and imitate all that each feature could have been. Only on tables
+            of at most 200 features that are mostly numbers or, where no validation rows are kept,
+            whose correlations it has
             (:func:`~agents.callbacks.smoothed_records.fit_smoothed_records`).
         smooth_warm_up: length of the warm-up in place of ``warm_up`` where records are smoothed;
             its rate falls linearly to a tenth. Longer, as no row is learnt from most of its steps.
+        smooth_warm_up_rate: learning rate of its steps on smoothed records, which are less noisy.
+        smooth_batch_size: smoothed records of one step.
         components: of that mixture.
         max_grad_norm: gradients are clipped to it.
     """
@@ -88,15 +91,17 @@ class ImitationConfig:
     target_forgets: float = 0.6
     smooth: float = 0.0
     smooth_warm_up: int = 350
+    smooth_warm_up_rate: float = 1.2e-2
+    smooth_batch_size: int = 64
     components: int = 4
     max_grad_norm: float = 0.5
 
     def __post_init__(self) -> None:
-        for name in ("warm_up_rate", "rate", "max_grad_norm"):
+        for name in ("warm_up_rate", "smooth_warm_up_rate", "rate", "max_grad_norm"):
             check_range(self, "imitation", name, 0)
         for name in ("warm_up", "smooth_warm_up", "steps"):
             check_range(self, "imitation", name, 0, whole=True)
-        for name in ("batch_size", "components"):
+        for name in ("batch_size", "smooth_batch_size", "components"):
             check_range(self, "imitation", name, 1, whole=True)
         for name in ("smooth", "target_forgets"):
             check_range(self, "imitation", name, 0, 1)
@@ -137,6 +142,7 @@ class ImitationCallback(BaseCallback):
         self._validation = train.iloc[:0] if validation is None else validation
         most = max(1, _MOST_CONDITIONALS // encoder.n_features)
         self._batch_size = min(self.config.batch_size, most)
+        self._smooth_batch_size = min(self.config.smooth_batch_size, most)
         self._rng = np.random.default_rng(seed)
         self._smoothed: SmoothedRecords | None = None
         if self.config.smooth > 0:
@@ -179,21 +185,27 @@ class ImitationCallback(BaseCallback):
     def _on_rollout_start(self) -> None:
         config = self.config
         first, self._rollouts = self._rollouts == 0, self._rollouts + 1
-        if not first:
-            steps = round(config.steps * config.batch_size / self._batch_size)
-            rates = np.full(steps, self._rate * self.model._current_progress_remaining)
-        elif self._smoothed is None and len(self._validation):
+        if first and self._smoothed is None and len(self._validation):
             self.logger.record("imitation/validation_loss", self._warm_up_while_it_helps())
             return
+        if not first:
+            steps = round(config.steps * config.batch_size / self._batch_size)
+            smoothed = self._which_are_smoothed(steps)
+            rates = np.full(steps, self._rate * self.model._current_progress_remaining)
         elif self._smoothed is None:
+            smoothed = self._which_are_smoothed(config.warm_up)
             rates = np.full(config.warm_up, config.warm_up_rate)
         else:
+            smoothed = self._which_are_smoothed(config.smooth_warm_up)
             falling = np.linspace(1, _LAST_WARM_UP_RATE, config.smooth_warm_up)
-            rates = falling * config.warm_up_rate
-        smooth = 0.0 if self._smoothed is None else config.smooth
-        loss = self._imitate(rates, self._rng.random(len(rates)) < smooth)
+            rates = falling * np.where(smoothed, config.smooth_warm_up_rate, config.warm_up_rate)
+        loss = self._imitate(rates, smoothed)
         if loss is not None:
             self.logger.record("imitation/loss", loss)
+
+    def _which_are_smoothed(self, steps: int) -> npt.NDArray[np.bool_]:
+        share = 0.0 if self._smoothed is None else self.config.smooth
+        return self._rng.random(steps) < share
 
     def _warm_up_while_it_helps(self) -> float:
         """Take the warm-up's steps until validation rows get no likelier; returns their loss.
@@ -257,18 +269,15 @@ class ImitationCallback(BaseCallback):
         for rate, smooth in zip(rates.tolist(), smoothed.tolist(), strict=True):
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            records = self._smoothed_batch() if smooth else next(real)
-            loss = self._loss(policy, records, hide=not smooth)
+            if smooth:
+                loss = self._smoothed_loss(policy)
+            else:
+                loss = self._loss(policy, next(real), hide=True)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             nn.utils.clip_grad_norm_(parameters, self.config.max_grad_norm)
             optimizer.step()
         return float(loss.detach())
-
-    def _smoothed_batch(self) -> torch.Tensor:
-        assert self._smoothed is not None  # some step is to be smooth
-        records = self._smoothed.draw(self._batch_size, self._rng)
-        return torch.as_tensor(records, device=self.model.device)
 
     def _real_batches(self, steps: int) -> Iterator[torch.Tensor]:
         """Yield ``steps`` batches of records; rows are encoded many at a time, which is faster."""
@@ -287,6 +296,17 @@ class ImitationCallback(BaseCallback):
         logits = policy.actor.logits(records, bins, dropout, forgetting)
         distribution = RecordDistribution(policy.actor, logits, discrete=policy.discrete)
         return -distribution.log_shares(bins).mean()
+
+    def _smoothed_loss(self, policy: AutoregressivePolicy) -> torch.Tensor:
+        assert self._smoothed is not None  # some step is to be smooth
+        network, device = policy.actor, self.model.device
+        drawn = self._smoothed.draw_with_shares(
+            self._smooth_batch_size, self._rng, policy.bin_edges
+        )
+        records, shares = (tensor.to(device) for tensor in drawn)
+        logits = network.logits(records, network.bins(records))
+        distribution = RecordDistribution(network, logits, discrete=policy.discrete)
+        return -distribution.mean_log_shares(shares).mean()
 
     def state_dict(self) -> dict[str, Any]:
         """Optimiser, random state, counter and rate; no real row."""

@@ -11,7 +11,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.special import ndtr
+import torch
+from scipy.linalg import solve_triangular
+from scipy.special import ndtr, ndtri
 from sklearn.mixture import GaussianMixture
 
 from agents.callbacks.latent_scores import latent_scores, normal_scores
@@ -109,10 +111,54 @@ class SmoothedRecords:
         self._shares = mixture.weights_ / mixture.weights_.sum()
         self._centres = mixture.means_
         self._root = np.linalg.cholesky(mixture.covariances_)
+        self._white_centres = self._whiten(self._centres)
 
     def draw(self, n: int, rng: np.random.Generator) -> npt.NDArray[np.float32]:
         """Return n records ``(n, d)`` float32 in [0, 1)."""
+        return _coordinates(self._draw_scores(n, rng))
+
+    def draw_with_shares(
+        self, n: int, rng: np.random.Generator, edges: npt.NDArray[np.float32]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return n records, and how likely every bin of each feature was given those before it.
+
+        To imitate all that a feature could have been takes fewer records than to imitate what it
+        was: a gradient of the same mean, without the noise of the draw.
+
+        Args:
+            n: records.
+            rng: of the draw.
+            edges: ``(d, K + 1)`` of the bins in [0, 1], ascending.
+
+        Returns:
+            Records ``(n, d)`` and shares ``(n, d, K)``, which sum to 1; float32.
+        """
+        scores = self._draw_scores(n, rng)
+        # The covariance's root is triangular: the t-th number that it takes to whiten a record is
+        # how far, in its conditional deviations, feature t is from its mean given those before it.
+        white = self._whiten(scores)[:, None] - self._white_centres
+        squares = np.square(white)
+        of_component = np.log(self._shares)[:, None] - (squares.cumsum(axis=2) - squares) / 2
+        weight = torch.as_tensor(of_component, dtype=torch.float32).softmax(dim=1)
+        spread = self._root.diagonal()
+        mean = torch.as_tensor(scores[:, None] / spread - white, dtype=torch.float32)
+        limits = torch.as_tensor(ndtri(edges.astype(np.float64)) / spread[:, None])
+        below = torch.special.ndtr(limits.float() - mean[..., None])
+        shares = (weight[..., None] * below).sum(dim=1).diff(dim=-1)
+        return torch.as_tensor(_coordinates(scores)), shares
+
+    def _draw_scores(self, n: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
         centres = self._centres[rng.choice(len(self._shares), n, p=self._shares)]
-        scores = centres + rng.standard_normal(centres.shape) @ self._root.T
-        records: npt.NDArray[np.float32] = ndtr(scores).astype(np.float32)
-        return np.minimum(records, _LARGEST)
+        scores: npt.NDArray[np.float64] = (
+            centres + rng.standard_normal(centres.shape) @ self._root.T
+        )
+        return scores
+
+    def _whiten(self, scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        white: npt.NDArray[np.float64] = solve_triangular(self._root, scores.T, lower=True).T
+        return white
+
+
+def _coordinates(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+    records: npt.NDArray[np.float32] = ndtr(scores).astype(np.float32)
+    return np.minimum(records, _LARGEST)

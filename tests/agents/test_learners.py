@@ -178,9 +178,29 @@ def test_rare_codes_are_counted_although_features_are_forgotten() -> None:
     assert (counts == 3).mean() > 0.95
 
 
+def test_shares_that_are_certain_score_as_the_bins_do() -> None:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {"x": rng.normal(size=60), "yes": rng.random(60) > 0.4, "n": rng.normal(size=60)}
+    )
+    network = model_on(table).policy.actor
+    torch.nn.init.normal_(network.heads.weight)
+    torch.nn.init.normal_(network.heads.pair_weight)
+    records = torch.rand(7, 3)
+    bins = network.bins(records)
+    distribution = RecordDistribution(network, network.logits(records, bins), discrete=False)
+    certain = torch.nn.functional.one_hot(bins, network.heads.start.shape[1]).float()
+    torch.testing.assert_close(distribution.mean_log_shares(certain), distribution.log_shares(bins))
+    other = certain.roll(1, 0)
+    torch.testing.assert_close(
+        distribution.mean_log_shares((3 * certain + other) / 4),
+        (3 * distribution.log_shares(bins) + distribution.log_shares(bins.roll(1, 0))) / 4,
+    )
+
+
 def test_a_warm_up_of_smoothed_records_alone_reads_no_row_again(table, monkeypatch) -> None:
     model = model_on(table, learning_rate=0.0)
-    config = ImitationConfig(smooth_warm_up=150, warm_up_rate=5e-3, steps=0, smooth=1.0)
+    config = ImitationConfig(smooth_warm_up=75, steps=0, smooth=1.0)
     callback = ImitationCallback(model.env.core.encoder, table, config)
     monkeypatch.setattr(RecordEncoder, "encode", lambda *_: pytest.fail("a real row was read"))
     model.learn(steps(model, 2), callback=callback)

@@ -40,6 +40,35 @@ def test_smoothed_records_keep_dependences_marginals_and_no_row(table) -> None:
     assert few.draw(5, np.random.default_rng(0)).shape == (5, 3)
 
 
+@pytest.mark.parametrize("components", [1, 3])
+def test_shares_of_bins_are_those_of_records_with_the_same_features_before(components) -> None:
+    rng = np.random.default_rng(0)
+    x = np.concatenate([rng.normal(-2, 0.5, 200), rng.normal(2, 0.5, 200)])
+    table = pd.DataFrame(
+        {"x": x, "y": x**2 + rng.normal(size=400), "yes": x + rng.normal(size=400) > 1}
+    )
+    encoder = RecordEncoder.fit(table)
+    smoothed = SmoothedRecords(encoder, table, components, np.random.default_rng(0))
+    edges = np.array([[0, 0.1, 0.5, 1], [0, 0.3, 0.6, 1], [0, 0.4, 1, 1]], dtype=np.float32)
+    drawn = smoothed.draw_with_shares(40_000, np.random.default_rng(1), edges)
+    records, shares = (tensor.numpy() for tensor in drawn)
+    assert (records == smoothed.draw(40_000, np.random.default_rng(1))).all()
+    assert shares.shape == (40_000, 3, 3)
+    assert records.dtype == shares.dtype == np.float32
+    np.testing.assert_allclose(shares.sum(axis=2), 1, atol=1e-5)
+    assert (shares[:, 2, 2] == 0).all()  # of no width
+    assert np.ptp(shares[:, 0], axis=0).max() < 1e-5  # nothing comes before it
+    bins = (records[..., None] >= edges[:, 1:-1]).sum(axis=2)
+    hot = np.eye(3)[bins]
+    np.testing.assert_allclose(shares.mean(axis=0), hot.mean(axis=0), atol=0.01)
+    for later, earlier in ((1, 0), (2, 0), (2, 1)):
+        told = hot[:, earlier].T @ shares[:, later] / len(records)
+        seen = hot[:, earlier].T @ hot[:, later] / len(records)
+        np.testing.assert_allclose(told, seen, atol=0.01)
+    at_bins = np.take_along_axis(shares, bins[..., None], axis=2)
+    assert at_bins[:, 1:].mean() > hot.mean(axis=0)[1:].max(axis=1).mean()  # and they know more
+
+
 def test_places_inside_levels_keep_what_levels_tell_of_numbers() -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=1500)

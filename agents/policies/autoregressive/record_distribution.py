@@ -63,6 +63,21 @@ class RecordDistribution(MadeDistribution):
         out = out.index_copy(1, heads.others, others)
         return out.index_copy(1, heads.pairs, F.logsigmoid(signs * logits.pairs))
 
+    def mean_log_shares(self, shares: torch.Tensor) -> torch.Tensor:
+        """Return ``(B, d)`` means of the log probabilities of bins that are drawn by ``shares``.
+
+        Args:
+            shares: ``(B, d, K)``, 0 for bins that a feature does not have.
+        """
+        heads, logits = self._network.heads, self._logits
+        out = torch.empty(shares.shape[:2], device=logits.pairs.device)
+        of_others = shares[:, heads.others, : self._log_shares.shape[2]]
+        of_pairs = shares[:, heads.pairs]
+        others = (of_others * self._log_shares).sum(dim=-1)
+        first = of_pairs[..., 0] * F.logsigmoid(-logits.pairs)
+        second = of_pairs[..., 1] * F.logsigmoid(logits.pairs)
+        return out.index_copy(1, heads.others, others).index_copy(1, heads.pairs, first + second)
+
     def entropy(self) -> torch.Tensor:
         """Return differential entropies of u: 0 for the identity marginals, else below."""
         heads, logits = self._network.heads, self._logits
