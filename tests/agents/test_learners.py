@@ -225,6 +225,21 @@ def test_wide_records_are_imitated_in_smaller_batches_and_as_often(monkeypatch) 
     assert batches == [100] * 5  # not 4 of 100: 50,000 conditionals are the most of a batch
 
 
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"warm_up": -1}, {"warm_up_rate": -1e-3}, {"steps": 1.5}, {"rate": -1}, {"batch_size": 0},
+        {"dropout": 0.99}, {"forget": -0.1}, {"target_forgets": 2}, {"smooth": 1.1},
+        {"smooth_warm_up": -1}, {"smooth_warm_up_rate": -1}, {"smooth_batch_size": 0},
+        {"components": 0}, {"max_grad_norm": -1},
+    ],
+    ids=lambda option: next(iter(option)),
+)  # fmt: skip
+def test_an_option_out_of_range_is_named(option) -> None:
+    with pytest.raises(ConfigError, match=f"imitation.*{next(iter(option))}"):
+        ImitationConfig(**option)
+
+
 def test_imitation_fades_with_the_budget_and_can_be_none(table) -> None:
     model = model_on(table, learning_rate=0.0)
     before = [p.clone() for p in model.policy.actor.parameters()]
