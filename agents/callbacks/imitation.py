@@ -76,7 +76,7 @@ class ImitationConfig:
         smooth_warm_up: length of the warm-up in place of ``warm_up`` where records are smoothed;
             its rate falls linearly to a tenth. Longer, as no row is learnt from most of its steps.
         smooth_warm_up_rate: learning rate of its steps on smoothed records, which are less noisy.
-        smooth_batch_size: smoothed records of one step.
+        smooth_batch_size: smoothed records of one step, with the same limit as ``batch_size``.
         components: of that mixture.
         max_grad_norm: gradients are clipped to it.
     """

@@ -19,6 +19,7 @@ from agents.callbacks import (
     SelectionCallback,
     SelectionConfig,
 )
+from agents.callbacks.smoothed_records import SmoothedRecords
 from agents.generation import generate_table
 from agents.policies.autoregressive.record_distribution import RecordDistribution
 from agents.runs.checkpoint import load_checkpoint
@@ -205,6 +206,28 @@ def test_a_warm_up_of_smoothed_records_alone_reads_no_row_again(table, monkeypat
     monkeypatch.setattr(RecordEncoder, "encode", lambda *_: pytest.fail("a real row was read"))
     model.learn(steps(model, 2), callback=callback)
     assert correlation(model) > 0.6
+
+
+def test_smoothed_steps_have_a_rate_and_a_batch_of_their_own(table, monkeypatch) -> None:
+    model = model_on(table, learning_rate=0.0)
+    drawn: list[int] = []
+    draw = SmoothedRecords.draw_with_shares
+
+    def counting(self, n, rng, edges):
+        drawn.append(n)
+        return draw(self, n, rng, edges)
+
+    monkeypatch.setattr(SmoothedRecords, "draw_with_shares", counting)
+    for rate, moves in ((0.0, False), (1e-2, True)):
+        before = [p.clone() for p in model.policy.actor.parameters()]
+        config = ImitationConfig(
+            smooth=1.0, smooth_warm_up=2, smooth_warm_up_rate=rate, smooth_batch_size=7, steps=0
+        )
+        callback = ImitationCallback(model.env.core.encoder, table, config)
+        model.learn(steps(model, 1), callback=callback)
+        pairs = zip(before, model.policy.actor.parameters(), strict=True)
+        assert any(not torch.equal(a, b) for a, b in pairs) == moves
+    assert drawn == [7, 7]
 
 
 @pytest.mark.slow

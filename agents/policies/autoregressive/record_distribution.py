@@ -56,12 +56,10 @@ class RecordDistribution(MadeDistribution):
     def log_shares(self, bins: torch.Tensor) -> torch.Tensor:
         """Return ``(B, d)`` log probabilities of bins ``(B, d)``."""
         heads, logits = self._network.heads, self._logits
-        out = torch.empty(bins.shape, device=logits.pairs.device)
         others = self._log_shares.gather(2, bins[:, heads.others, None]).squeeze(-1)
         # Log sigmoid of the logit is the log share of the second bin, of its negative the first's.
         signs = 2.0 * bins[:, heads.pairs] - 1
-        out = out.index_copy(1, heads.others, others)
-        return out.index_copy(1, heads.pairs, F.logsigmoid(signs * logits.pairs))
+        return self._in_order(F.logsigmoid(signs * logits.pairs), others)
 
     def mean_log_shares(self, shares: torch.Tensor) -> torch.Tensor:
         """Return ``(B, d)`` means of the log probabilities of bins that are drawn by ``shares``.
@@ -70,13 +68,12 @@ class RecordDistribution(MadeDistribution):
             shares: ``(B, d, K)``, 0 for bins that a feature does not have.
         """
         heads, logits = self._network.heads, self._logits
-        out = torch.empty(shares.shape[:2], device=logits.pairs.device)
         of_others = shares[:, heads.others, : self._log_shares.shape[2]]
         of_pairs = shares[:, heads.pairs]
         others = (of_others * self._log_shares).sum(dim=-1)
         first = of_pairs[..., 0] * F.logsigmoid(-logits.pairs)
         second = of_pairs[..., 1] * F.logsigmoid(logits.pairs)
-        return out.index_copy(1, heads.others, others).index_copy(1, heads.pairs, first + second)
+        return self._in_order(first + second, others)
 
     def entropy(self) -> torch.Tensor:
         """Return differential entropies of u: 0 for the identity marginals, else below."""
@@ -85,9 +82,7 @@ class RecordDistribution(MadeDistribution):
         first, second = F.logsigmoid(-logits.pairs), F.logsigmoid(logits.pairs)
         starts = heads.start[heads.pairs]
         pairs = -first.exp() * (first - starts[:, 0]) - second.exp() * (second - starts[:, 1])
-        out = torch.empty(len(pairs), self._network.d, device=pairs.device)
-        out = out.index_copy(1, heads.others, others).index_copy(1, heads.pairs, pairs)
-        return out.reshape(-1)
+        return self._in_order(pairs, others).reshape(-1)
 
     def sample(self) -> torch.Tensor:
         """Return actions, each given the features before it as they are, not as they are drawn."""
@@ -96,6 +91,12 @@ class RecordDistribution(MadeDistribution):
     def mode(self) -> torch.Tensor:
         """Return the middle of the densest bin of each."""
         return self._cells().mode()
+
+    def _in_order(self, pairs: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
+        """Numbers of the features of two bins and of the others, one of each feature ``(B, d)``."""
+        heads = self._network.heads
+        out = torch.empty(len(pairs), self._network.d, device=pairs.device)
+        return out.index_copy(1, heads.others, others).index_copy(1, heads.pairs, pairs)
 
     def _cells(self) -> CellDistribution:
         network = self._network
