@@ -8,7 +8,7 @@
 A variant is the field's generator ``rlsyn`` (``train.py --algo ppo``) with further options; rows,
 judge and results file are those of the field (benchmarks/field/README.md). Finished cells are
 skipped; a change of the project's sources or of the variant's options runs them again, unless
-``--keep``. The interpreter is the one that runs this command.
+``--keep``. The interpreter is the one that runs this command; it must have this checkout installed.
 """
 
 from __future__ import annotations

@@ -177,7 +177,7 @@ class Objective:
 def measured_in(settings: Settings) -> Measure:
     """Return the measurement by the field's machinery: a process per run, the field's judge."""
     base = load_peers()[BASE]
-    environment = given_environment(settings.python or Path(sys.executable))
+    environment = given_environment(settings.python or Path(sys.executable), base)
 
     def measure(table: PreparedTable, seed: int, name: str, options: Sequence[str]) -> Figures:
         variant = variant_of(base, name, options)

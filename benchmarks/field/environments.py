@@ -11,6 +11,7 @@ from pathlib import Path
 
 from benchmarks.field.locks import locked
 from benchmarks.field.peer_folders import PROJECT, Peer
+from rlsyn_env.errors import ConfigError
 
 INSTALL_SECONDS = 3600
 _READY = "field-ready.json"
@@ -44,9 +45,30 @@ class Environment:
         return f"# Python {self.version}\n" + "".join(pins)
 
 
-def given_environment(python: Path) -> Environment:
-    """Describe an interpreter that exists already."""
+def given_environment(python: Path, peer: Peer) -> Environment:
+    """Describe an interpreter that exists already and is to run ``peer``.
+
+    Raises:
+        ConfigError: the peer runs packages of this repository, and the interpreter has them from
+            elsewhere or not at all: results would bear the hash of sources that did not run.
+    """
+    for package in sorted({Path(source).parts[0] for source in peer.sources}):
+        if (PROJECT / package / "__init__.py").is_file():
+            _check_origin(python, package)
     return _describe(python)
+
+
+def _check_origin(python: Path, package: str) -> None:
+    find = f"import importlib.util as u; s = u.find_spec({package!r}); print(s.origin if s else '')"
+    # Isolated, as a peer is run: neither the working directory nor PYTHONPATH may lend the package.
+    command = [str(python), "-I", "-c", find]
+    found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    if not found or Path(found).resolve().parent != PROJECT / package:
+        where = f"has {package} from {Path(found).parent}" if found else f"has no {package}"
+        raise ConfigError(
+            f"{python} {where}, and not from {PROJECT}, whose results are wanted: install this "
+            f"checkout into it (pip install -e {PROJECT}), or use another --python"
+        )
 
 
 def make_environment(peer: Peer, work: Path, log: Path) -> Environment:

@@ -137,7 +137,7 @@ class Matrix:
 
     def _environment(self, peer: Peer) -> Environment:
         if self._settings.python is not None:
-            return given_environment(self._settings.python)
+            return given_environment(self._settings.python, peer)
         log = self._settings.work / "venvs" / f"{peer.environment}.log"
         environment = make_environment(peer, self._settings.work, log)
         installed = self._results.path.parent / "environments" / f"{peer.environment}.txt"

@@ -107,7 +107,7 @@ def test_finished_cells_are_skipped(tmp_path, monkeypatch):
         return {**record, "hash": self.peer.hash()}
 
     monkeypatch.setattr("benchmarks.field.cells.CellRun.run", run)
-    monkeypatch.setattr("benchmarks.field.matrix.given_environment", lambda python: None)
+    monkeypatch.setattr("benchmarks.field.matrix.given_environment", lambda python, peer: None)
     command = ["--results", str(tmp_path), "--work", str(tmp_path / "work"), "--python", "python"]
     command += ["--peers", "arf", "--tables", "breast_cancer", "--seeds", "0"]
     assert main([*command, "--rows", "50"]) == 0
