@@ -35,6 +35,8 @@ class Preset:
         env: default environment id.
         n_envs: default number of environments.
         total_records: default budget, or a rule.
+        smooth_total_records: budget in place of it where smoothed records are imitated and no
+            validation rows are kept; None: the same.
         adversary: overrides of :class:`rlsyn_env.adversary.AdversaryConfig`.
         hyperparams: of the algorithm, ``policy_kwargs`` included; values may be rules
             (:mod:`agents.hyperparameters`).
@@ -47,6 +49,7 @@ class Preset:
     env: str
     n_envs: int
     total_records: int | str
+    smooth_total_records: int | str | None = None
     adversary: Mapping[str, Any] = field(default_factory=dict)
     hyperparams: Mapping[str, Any] = field(default_factory=dict)
     imitation: Mapping[str, Any] | None = None

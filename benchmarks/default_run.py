@@ -5,25 +5,31 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
-from agents.hyperparameters import resolve
-from agents.registry import get_algorithm
 from agents.runs.config import TrainConfig
 from agents.runs.run_data import load_run_data
 from agents.runs.run_folder import RunFolder
-from agents.runs.training import Run, build_run, start_run
+from agents.runs.training import Run, build_run, start_run, total_records
 from benchmarks.field.tables import FieldTable, prepare
 
 
 @dataclass(frozen=True)
 class DefaultRun:
-    """A run that is built and started but has not learnt yet, and the rows that judge it."""
+    """A run that is built and started but has not learnt yet, and the rows that judge it.
+
+    Attributes:
+        run: built and started.
+        budget: records of the preset's rule.
+        folder: of the run.
+        test: held-out rows.
+    """
 
     run: Run
+    budget: int
     folder: RunFolder
     test: pd.DataFrame
 
@@ -56,14 +62,12 @@ def default_run(
             target=prepared.target,
             test_size=0.0,
             seed=seed,
-            total_records=times * budget(len(train)),
         )
         folder = RunFolder(where / "run")
-        run = build_run(config, load_run_data(config))
+        data = load_run_data(config)
+        run = build_run(config, data)
+        budget = total_records(run)
+        if times != 1:
+            run = build_run(replace(config, total_records=times * budget), data)
         start_run(run, folder, "python -m benchmarks")
-        yield DefaultRun(run, folder, test)
-
-
-def budget(n_rows: int) -> int:
-    """Return the records of the preset's rule for so many training rows."""
-    return int(resolve(get_algorithm("ppo").preset.total_records, 1, n_rows))
+        yield DefaultRun(run, budget, folder, test)

@@ -25,7 +25,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 from agents.generation import generate_table
 from agents.runs.training import Run, learn
-from benchmarks.default_run import budget, default_run
+from benchmarks.default_run import default_run
 from benchmarks.field.code_figures import code_matrix, forest_two_sample_auc
 from benchmarks.field.pareto import COLOURS, save
 from benchmarks.field.peer_folders import PROJECT
@@ -86,7 +86,7 @@ def curve(
 ) -> tuple[pd.DataFrame, int]:
     """Train ``times`` the rule's budget; returns the measurements and the rule's own budget."""
     with default_run(table, data_dir, seed, times=times) as started:
-        stop = budget(len(started.run.data.train))
+        stop = started.budget
         at = np.linspace(0, times * stop, measurements, dtype=int)[1:-1].tolist()
         measure = Measure(started.run, started.test, at)
         learn(started.run, started.folder, extra_callbacks=(measure,))

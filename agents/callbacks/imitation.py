@@ -157,6 +157,11 @@ class ImitationCallback(BaseCallback):
         self._rollouts = 0
         self._rate = self.config.rate
 
+    @property
+    def smooths(self) -> bool:
+        """Whether part of the steps imitates smoothed records: they do the table justice."""
+        return self._smoothed is not None
+
     def _init_callback(self) -> None:
         policy = self.model.policy
         if not isinstance(policy, AutoregressivePolicy):

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from agents.registry import Preset
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,17 +28,18 @@ def run(arguments: argparse.Namespace) -> int:
             name,
             ", ".join(sorted(algorithm.action_spaces)),
             algorithm.default_env_id,
-            _budget(preset.total_records),
+            _budget(preset),
             str(preset.n_envs),
         )
     output_console().print(table)
     return 0
 
 
-def _budget(total_records: int | str) -> str:
+def _budget(preset: Preset) -> str:
     """A number of records, or "from A" where a rule of the table's rows gives it."""
     from agents.hyperparameters import resolve
 
-    if isinstance(total_records, int):
-        return f"{total_records:,}"
-    return f"from {resolve(total_records, 1, rows=1):,}"
+    if isinstance(preset.total_records, int):
+        return f"{preset.total_records:,}"
+    rules = [preset.total_records, preset.smooth_total_records]
+    return f"from {min(resolve(rule, 1, rows=1) for rule in rules if rule is not None):,}"

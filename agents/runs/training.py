@@ -36,7 +36,7 @@ from agents.devices import check_device
 from agents.factory import make_model
 from agents.hyperparameters import resolve
 from agents.policies.autoregressive import AutoregressivePolicy
-from agents.registry import Algorithm, get_algorithm
+from agents.registry import Algorithm, Preset, get_algorithm
 from agents.runs.checkpoint import (
     Checkpoint,
     load_checkpoint,
@@ -73,6 +73,7 @@ class Run:
         encoder: fitted on the training rows.
         vec_env: environments, with the adversary in their core.
         model: the agent.
+        learners: callbacks that are part of how it learns, in the order they act.
         total_timesteps: the budget.
     """
 
@@ -82,6 +83,7 @@ class Run:
     encoder: RecordEncoder
     vec_env: RecordedVecEnv
     model: BaseAlgorithm
+    learners: dict[str, Learner]
     total_timesteps: int
 
 
@@ -114,7 +116,7 @@ def build_run(config: TrainConfig, data: RunData, encoder: RecordEncoder | None 
     )
     assert config.env is not None  # for the type checker, as the next line
     assert config.n_envs is not None
-    _learner_options(algorithm, config.settings, data.n_independent)  # before anything is written
+    options = _learner_options(algorithm, config.settings, data.n_independent)
     encoder = encoder or data.fit_encoder()
     adversary = Adversary(
         encoder,
@@ -141,14 +143,17 @@ def build_run(config: TrainConfig, data: RunData, encoder: RecordEncoder | None 
         device=config.device,
         hyperparams=config.hyperparams,
     )
+    learners: dict[str, Learner] = {}
+    if isinstance(model.policy, AutoregressivePolicy):
+        learners = _learners(options, data, encoder, config.seed)
     if config.total_timesteps is None and config.total_records is None:
-        budget = resolve(preset.total_records, core.episode_length, data.n_independent)
+        budget = resolve(_budget(preset, data, learners), core.episode_length, data.n_independent)
         config = replace(config, total_records=budget)
     total = config.total_timesteps
     if total is None:
         assert config.total_records is not None  # set above; for the type checker
         total = config.total_records * core.episode_length
-    return Run(config, algorithm, data, encoder, vec_env, model, total)
+    return Run(config, algorithm, data, encoder, vec_env, model, learners, total)
 
 
 def start_run(run: Run, folder: RunFolder, command: str) -> None:
@@ -252,7 +257,7 @@ def learn(
         recorder.total = int(checkpoint.progress["records"])
         seconds = float(checkpoint.progress["seconds"])
     started = time.monotonic()
-    learners = _learners(run)
+    learners = run.learners
 
     def save(*, ended: bool = False) -> None:
         progress = {
@@ -299,26 +304,6 @@ def learn(
     )
 
 
-def _learners(run: Run) -> dict[str, Learner]:
-    """Callbacks that are part of how an autoregressive policy learns, in the order they act."""
-    learners: dict[str, Learner] = {}
-    if not isinstance(run.model.policy, AutoregressivePolicy):
-        return learners
-    data, seed = run.data, run.config.seed
-    options = _learner_options(run.algorithm, run.config.settings, data.n_independent)
-    if options.imitation is not None:
-        learners["imitation"] = ImitationCallback(
-            run.encoder, data.train, options.imitation, validation=data.validation, seed=seed
-        )
-    if options.averaging is not None:
-        learners["averaging"] = AveragingCallback(options.averaging)
-    if options.selection is not None:
-        learners["selection"] = SelectionCallback(
-            data.train, data.validation, options.selection, seed=seed
-        )
-    return learners
-
-
 @dataclass(frozen=True)
 class _LearnerOptions:
     """Options of the learners; None: that one is off."""
@@ -350,6 +335,34 @@ def _section(preset: Mapping[str, Any] | None, given: Any, rows: int) -> dict[st
         return None
     merged = {**(preset or {}), **(given or {})}
     return {name: resolve(value, 1, rows) for name, value in merged.items()}
+
+
+def _learners(
+    options: _LearnerOptions, data: RunData, encoder: RecordEncoder, seed: int
+) -> dict[str, Learner]:
+    """Callbacks that are part of how an autoregressive policy learns, in the order they act."""
+    learners: dict[str, Learner] = {}
+    if options.imitation is not None:
+        learners["imitation"] = ImitationCallback(
+            encoder, data.train, options.imitation, validation=data.validation, seed=seed
+        )
+    if options.averaging is not None:
+        learners["averaging"] = AveragingCallback(options.averaging)
+    if options.selection is not None:
+        learners["selection"] = SelectionCallback(
+            data.train, data.validation, options.selection, seed=seed
+        )
+    return learners
+
+
+def _budget(preset: Preset, data: RunData, learners: Mapping[str, Learner]) -> int | str:
+    """Return the preset's rule of the budget for these rows and learners."""
+    imitation = learners.get("imitation")
+    smooths = isinstance(imitation, ImitationCallback) and imitation.smooths
+    # Validation rows end a run where it no longer gains; without them the rule has to.
+    if preset.smooth_total_records is None or not smooths or len(data.validation):
+        return preset.total_records
+    return preset.smooth_total_records
 
 
 def total_records(run: Run) -> int:

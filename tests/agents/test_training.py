@@ -14,12 +14,13 @@ from stable_baselines3.common.callbacks import BaseCallback
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from agents.generation import generate, load_generator
+from agents.registry import get_algorithm
 from agents.runs.checkpoint import load_checkpoint
 from agents.runs.config import TrainConfig
 from agents.runs.interrupts import StopRequest, TrainingStopped
 from agents.runs.outcome import export_model
 from agents.runs.run_data import load_run_data, validation_share
-from agents.runs.training import Run, _learners, build_run, learn, resume_run
+from agents.runs.training import Run, build_run, learn, resume_run, total_records
 from rlsyn_env.errors import ConfigError
 
 BUDGET = {"algo": "ppo", "n_envs": 128, "total_records": 1280}
@@ -171,6 +172,23 @@ def test_a_run_that_keeps_no_row_for_validation_still_draws_its_curves(new_run) 
     assert np.isfinite(shapes).all()
 
 
+def test_half_the_budget_where_records_are_smoothed_and_no_validation_rows_end_it() -> (
+    None
+):
+    def budget(**options) -> int:
+        config = TrainConfig(n_envs=16, **{"dataset": "diabetes", **options})
+        run = build_run(config, load_run_data(config))
+        assert total_records(run) == run.config.total_records
+        return total_records(run)
+
+    smoothed = budget()
+    assert budget(settings={"imitation": {"smooth": 0}}) == pytest.approx(2 * smoothed, abs=1)
+    assert budget(validation_size=0.2) > smoothed
+    assert budget(settings={"imitation": False}) == pytest.approx(2 * smoothed, abs=1)
+    assert budget(algo="sac") == get_algorithm("sac").preset.total_records
+    assert budget(total_records=640) == 640
+
+
 def test_rules_of_rows_count_groups(tmp_path) -> None:
     rng = np.random.default_rng(0)
     people = np.repeat(np.arange(40), 100)
@@ -188,7 +206,7 @@ def test_rules_of_rows_count_groups(tmp_path) -> None:
     assert alone.data.n_independent == len(alone.data.train)
     assert grouped.config.total_records == 12_288  # the least
     assert alone.config.total_records > 30_000
-    imitations = [_learners(run)["imitation"] for run in (grouped, alone)]
+    imitations = [run.learners["imitation"] for run in (grouped, alone)]
     dropout = [callback.config.dropout for callback in imitations]
     assert dropout[0] == 0.7  # the most
     assert dropout[1] < 0.3

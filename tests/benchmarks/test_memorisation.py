@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from benchmarks import default_run, memorisation
+from benchmarks import memorisation
 
 
 def curves() -> pd.DataFrame:
@@ -24,8 +24,7 @@ def test_the_page_compares_the_stop_with_the_best(tmp_path):
 
 
 def test_a_table_from_the_command_line(tmp_path, monkeypatch, capsys):
-    for module in (memorisation, default_run):
-        monkeypatch.setattr(module, "budget", lambda _: 512)
+    monkeypatch.setattr("agents.runs.training._budget", lambda *_: 512)
     arguments = ["--table", "breast_cancer", "--seeds", "0", "--times", "2"]
     arguments += ["--measurements", "3", "--docs", str(tmp_path)]
     assert memorisation.main(arguments) == 0

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks import default_run, stability
+from benchmarks import stability
 from benchmarks.stability import SeedResult, worst_share
 
 
@@ -40,7 +40,7 @@ def test_page_and_figure(tmp_path):
 
 @pytest.mark.slow
 def test_a_table_from_the_command_line(tmp_path, monkeypatch):
-    monkeypatch.setattr(default_run, "budget", lambda _: 1024)
+    monkeypatch.setattr("agents.runs.training._budget", lambda *_: 1024)
     monkeypatch.setattr(stability, "DRAWS", 1)
     arguments = ["--tables", "diabetes", "--seeds", "0", "--docs", str(tmp_path)]
     assert stability.main(arguments) == 0
