@@ -172,9 +172,7 @@ def test_a_run_that_keeps_no_row_for_validation_still_draws_its_curves(new_run) 
     assert np.isfinite(shapes).all()
 
 
-def test_half_the_budget_where_records_are_smoothed_and_no_validation_rows_end_it() -> (
-    None
-):
+def test_half_the_budget_where_records_are_smoothed_and_no_validation_rows_end_it() -> None:
     def budget(**options) -> int:
         config = TrainConfig(n_envs=16, **{"dataset": "diabetes", **options})
         run = build_run(config, load_run_data(config))
