@@ -49,8 +49,9 @@ def given_environment(python: Path, peer: Peer) -> Environment:
     """Describe an interpreter that exists already and is to run ``peer``.
 
     Raises:
-        ConfigError: the peer runs packages of this repository, and the interpreter has them from
-            elsewhere or not at all: results would bear the hash of sources that did not run.
+        ConfigError: the peer runs packages of this repository, and the interpreter does not run, or
+            has them from elsewhere or not at all: results would bear the hash of sources that did
+            not run.
     """
     for package in sorted({Path(source).parts[0] for source in peer.sources}):
         if (PROJECT / package / "__init__.py").is_file():
@@ -62,7 +63,11 @@ def _check_origin(python: Path, package: str) -> None:
     find = f"import importlib.util as u; s = u.find_spec({package!r}); print(s.origin if s else '')"
     # Isolated, as a peer is run: neither the working directory nor PYTHONPATH may lend the package.
     command = [str(python), "-I", "-c", find]
-    found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise ConfigError(f"{python} is no Python that runs; use another --python") from error
+    found = done.stdout.strip()
     if not found or Path(found).resolve().parent != PROJECT / package:
         where = f"has {package} from {Path(found).parent}" if found else f"has no {package}"
         raise ConfigError(

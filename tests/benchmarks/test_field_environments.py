@@ -49,6 +49,11 @@ def test_an_interpreter_without_the_packages_is_refused(name, bare_python, peers
         given_environment(bare_python, peers[name])
 
 
+def test_what_is_no_python_is_refused(tmp_path, peers):
+    with pytest.raises(ConfigError, match="nowhere is no Python that runs"):
+        given_environment(tmp_path / "nowhere", peers["rlsyn"])
+
+
 def test_an_interpreter_that_runs_this_checkout_is_taken(bare_python, peers):
     add_to_path(bare_python, PROJECT)
     with pytest.raises(InstallError, match="cannot list its packages"):  # it has no pip
