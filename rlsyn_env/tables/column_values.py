@@ -25,6 +25,7 @@ DATE_RESOLUTION = 86400.0
 _RESOLUTIONS = (DATE_RESOLUTION, 60.0, 1.0, 1e-3, 1e-6)
 _MAX_DECIMALS = 12
 _GRID_SHARE = 0.99
+_WHOLE_STEPS = 1e-9  # how near to a whole number of steps 1 has to be
 
 
 def is_text(series: pd.Series) -> bool:
@@ -104,10 +105,15 @@ def is_whole(values: FloatArray) -> bool:
 
 
 def to_grid(values: FloatArray, step: float) -> FloatArray:
-    """Round to the nearest multiple of ``step``, exactly as decimal text would read; no -0.0."""
-    if step >= 1:
-        return np.asarray(np.round(values / step) * step + 0.0)
-    return np.asarray(np.round(values / step) / round(1 / step) + 0.0)
+    """Round to the nearest multiple of ``step``, exactly as decimal text would read; no -0.0.
+
+    Dividing by how many steps make 1 gives the decimals of 0.01 exactly; 0.06, the thousandth of a
+    minute, has no such number.
+    """
+    per_one = round(1 / step) if step < 1 else 0
+    if per_one and abs(per_one * step - 1) < _WHOLE_STEPS:
+        return np.asarray(np.round(values / step) / per_one + 0.0)
+    return np.asarray(np.round(values / step) * step + 0.0)
 
 
 def native(value: Any) -> Any:

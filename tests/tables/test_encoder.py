@@ -206,3 +206,23 @@ def test_decoding_is_fast():
         encoder.decode(u)
         times.append(time.process_time() - start)
     assert min(times) < 0.25
+
+
+@pytest.mark.parametrize("seconds", [86400, 3600, 300, 60, 1, 0.001, 1e-6])
+def test_dates_of_every_resolution_come_back(seconds):
+    steps = np.random.default_rng(0).integers(0, 31_000_000 // max(seconds, 60), 200)
+    start = np.datetime64("2020-01-01T10:00", "us")
+    stamps = start + (steps * seconds * 1e6).astype("timedelta64[us]")
+    table = pd.DataFrame({"stamp": stamps})
+    schema = infer_schema(table)
+    column = dataclasses.replace(schema.column("stamp"), resolution=float(seconds))
+    encoder = RecordEncoder.fit(table, dataclasses.replace(schema, columns=(column,)))
+    u = np.linspace(0, 1, 2001, endpoint=False, dtype=np.float32)[:, None]
+    drawn = encoder.decode(u)["stamp"]
+    width = stamps.max() - stamps.min()
+    assert abs(drawn.min() - stamps.min()) < 0.05 * width
+    assert abs(drawn.max() - stamps.max()) < 0.05 * width
+    assert abs(drawn.median() - table["stamp"].median()) < 0.05 * width
+    if seconds >= 1 and 86400 % seconds == 0:
+        on_grid = (drawn.to_numpy().astype("int64") % int(seconds * 1e6)) == 0
+        assert on_grid.all() or seconds == 86400  # the days here begin at ten o'clock
