@@ -128,8 +128,9 @@ def _beside(reference: Figure) -> Figure:
 
 
 def _context(rows: JudgedRows, schema: TableSchema, train: pd.DataFrame) -> Context:
-    classes = schema.target is not None and is_class_target(train[schema.target])
-    return Context(rows, schema, schema.target, classes, N_BOOTSTRAP, 1)
+    target = schema.target
+    classes = target is not None and is_class_target(train[target], schema.column(target).kind)
+    return Context(rows, schema, target, classes, N_BOOTSTRAP, 1)
 
 
 def _c2st(rows: JudgedRows) -> Figure:

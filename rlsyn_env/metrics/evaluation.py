@@ -128,7 +128,7 @@ def evaluate(
     metrics = fidelity | metrics
     details |= constraint_details
     report_progress("utility", 0.6)
-    classes = target is not None and is_class_target(train[target])
+    classes = target is not None and is_class_target(train[target], schema.column(target).kind)
     if target is None:
         notices.append("no target was given: utility figures are left out")
     else:

@@ -11,7 +11,7 @@ from sklearn.model_selection import train_test_split
 
 from rlsyn_env.errors import TableError
 from rlsyn_env.tables.column_values import is_datetime, is_text
-from rlsyn_env.tables.schema import nearest
+from rlsyn_env.tables.schema import LEVEL_KINDS, ColumnKind, nearest
 
 IntArray = npt.NDArray[np.int64]
 
@@ -35,6 +35,7 @@ def split_rows(
     validation_size: float = 0.15,
     seed: int = 0,
     target: str | None = None,
+    target_kind: ColumnKind | None = None,
     group: str | None = None,
 ) -> Split:
     """Split the rows of ``table``.
@@ -51,6 +52,7 @@ def split_rows(
         seed: random state of both splits.
         target: stratify by this column when it holds classes; classes of fewer than 6 rows are
             pooled. A continuous target is not stratified.
+        target_kind: what a schema says of it, see :func:`is_class_target`.
         group: keep rows with the same value together; stratified by each group's commonest target.
 
     Raises:
@@ -66,7 +68,7 @@ def split_rows(
             raise TableError(f"{role} {name!r} does not exist in the table{hint}")
     rows = np.arange(len(table), dtype=np.int64)
     classes = None
-    if target is not None and is_class_target(table[target]):
+    if target is not None and is_class_target(table[target], target_kind):
         classes = _codes(table[target])
     units, unit_classes, unit_of_row = rows, classes, rows
     if group is not None:
@@ -94,9 +96,18 @@ def first_of_groups(table: pd.DataFrame, group: str | None) -> npt.NDArray[np.bo
     return (~column.duplicated() | column.isna()).to_numpy(dtype=bool)
 
 
-def is_class_target(series: pd.Series) -> bool:
-    """Tell whether a target holds classes: text, categories, booleans, or few whole numbers."""
-    if isinstance(series.dtype, pd.CategoricalDtype) or pd.api.types.is_bool_dtype(series.dtype):
+def is_class_target(series: pd.Series, kind: ColumnKind | None = None) -> bool:
+    """Tell whether a target holds classes: text, categories, booleans, or few whole numbers.
+
+    Args:
+        series: its values.
+        kind: what a schema says of it: levels are classes, whatever they look like.
+    """
+    if (
+        kind in LEVEL_KINDS
+        or isinstance(series.dtype, pd.CategoricalDtype)
+        or pd.api.types.is_bool_dtype(series.dtype)
+    ):
         return True
     if is_datetime(series):
         return False

@@ -166,6 +166,20 @@ def test_few_whole_numbers_are_classes(cohort_schema, make_cohort, make_schema):
     assert report.metrics["s2r_over_r2r"].value > 0.85
 
 
+@pytest.mark.parametrize("scale", [1.0, 0.5])
+def test_levels_of_a_schema_are_classes_however_many_numbers(make_schema, scale):
+    rng = np.random.default_rng(0)
+
+    def rows(n: int) -> pd.DataFrame:
+        site = rng.integers(0, 13, n)
+        return pd.DataFrame({"site": site * scale, "x": site + rng.normal(size=n)})
+
+    schema = make_schema(target="site", site=ColumnKind.CATEGORICAL, x=ColumnKind.CONTINUOUS)
+    report = evaluate(rows(200), rows(150), rows(200), schema=schema, n_bootstrap=20)
+    assert set(report.metrics["s2r"].extra) == {"logistic", "forest"}
+    assert report.metrics["s2r"].value > 0.8
+
+
 def test_no_target_leaves_utility_out(make_schema, make_cohort):
     schema = make_schema(age=ColumnKind.INTEGER, marker=ColumnKind.CONTINUOUS)
     report = evaluate(

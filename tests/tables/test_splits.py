@@ -9,6 +9,7 @@ from sklearn.model_selection import train_test_split
 
 from rlsyn_env.errors import TableError
 from rlsyn_env.tables.datasets import load_dataset
+from rlsyn_env.tables.schema import ColumnKind
 from rlsyn_env.tables.splits import split_rows
 
 
@@ -107,3 +108,11 @@ def test_wrong_options(options, message):
     table = load_dataset("diabetes").table.assign(one=1)
     with pytest.raises(TableError, match=message):
         split_rows(table, **options)
+
+
+def test_a_schema_says_that_many_numbers_are_classes():
+    table = pd.DataFrame({"site": np.repeat(np.arange(13), 20)})
+    plain = split_rows(table, target="site")
+    stratified = split_rows(table, target="site", target_kind=ColumnKind.CATEGORICAL)
+    assert table["site"].iloc[plain.test].value_counts().nunique() > 1
+    assert set(table["site"].iloc[stratified.test].value_counts()) == {6}
