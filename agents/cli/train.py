@@ -211,6 +211,7 @@ def _new_run(
     from agents.runs.run_folder import fresh_folder
     from agents.runs.training import build_run, start_run
     from rlsyn_env.errors import ConfigError
+    from rlsyn_env.tables.constraints import unknown_levels
 
     config = TrainConfig(**given)
     if overwrite and folder is not None:
@@ -220,7 +221,7 @@ def _new_run(
     data = load_run_data(config)
     if data.report is not None:
         say(str(data.report))
-    for notice in data.schema.notices():
+    for notice in [*data.schema.notices(), *unknown_levels(data.schema)]:
         note(notice)
     if config.enforce_constraints and not data.schema.constraints:
         note(NO_CONSTRAINTS)
@@ -286,7 +287,7 @@ def _finish(built: Run, folder: RunFolder, console: Console | None) -> None:
         seed=config.seed,
         enforce=config.enforce_constraints,
     )
-    tables = judged_tables(built.data, read_table(synthetic))
+    tables = judged_tables(built.data, read_table(synthetic, schema=built.data.schema))
     if tables is None:
         folder.metrics_file.unlink(missing_ok=True)
         folder.report_file.unlink(missing_ok=True)

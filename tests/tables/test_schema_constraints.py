@@ -10,7 +10,12 @@ import pytest
 
 from rlsyn_env.datasets import Dataset, simulate_ehr
 from rlsyn_env.errors import SchemaError
-from rlsyn_env.tables.constraints import Constraints, prune_constraints, schema_constraints
+from rlsyn_env.tables.constraints import (
+    Constraints,
+    prune_constraints,
+    schema_constraints,
+    unknown_levels,
+)
 from rlsyn_env.tables.datasets.cohort_report import CohortReport
 from rlsyn_env.tables.datasets.held_constraints import held_constraints
 from rlsyn_env.tables.encoder import RecordEncoder
@@ -143,3 +148,23 @@ def test_rules_that_rows_break_are_noted_not_kept() -> None:
     assert report.notes[0] == "not a constraint, 3 rows break it: y > 2"
     assert report.notes[-1] == "further rules that rows break: 1"
     assert len(report.notes) == 6
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("not (sex == 'f' and smoker)", "column 'sex' has no level 'f'; did you mean 'F'?"),
+        ("sex in ['F', 'other']", "no level 'other'; its levels are 'F', 'M'"),
+        ("'other' != sex", "no level 'other'"),
+        ("sex == 'F' or age < 200", None),
+        ("seen > '2020-01-01'", None),
+    ],
+)
+def test_a_level_that_a_column_lacks_is_told(mixed_table, rule: str, said: str | None) -> None:
+    table = mixed_table.assign(seen=pd.to_datetime("2021-03-04"))
+    table.loc[::2, "seen"] += pd.Timedelta(days=1)
+    schema = dataclasses.replace(infer_schema(table), constraints=(rule,))
+    lines = unknown_levels(schema)
+    assert len(lines) == (said is not None)
+    assert said is None or said in lines[0]
+    assert all(rule in line for line in lines)

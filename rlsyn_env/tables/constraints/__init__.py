@@ -5,6 +5,13 @@ from rlsyn_env.tables.constraints.schema_rules import (
     check_constraints,
     prune_constraints,
     schema_constraints,
+    unknown_levels,
 )
 
-__all__ = ["Constraints", "check_constraints", "prune_constraints", "schema_constraints"]
+__all__ = [
+    "Constraints",
+    "check_constraints",
+    "prune_constraints",
+    "schema_constraints",
+    "unknown_levels",
+]

@@ -11,6 +11,7 @@ import ast
 import keyword
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 from rlsyn_env.errors import SchemaError
 
@@ -94,6 +95,27 @@ def parse_constraint(text: str, source: str = "the schema") -> Expression:
     if not names:
         raise rule_error(text, "it names no column", source)
     return Expression(text, tree, tuple(names))
+
+
+def compared_texts(expression: Expression) -> list[tuple[str, str]]:
+    """Return each column that is compared with a quoted text, and the text."""
+    pairs = []
+    for node in ast.walk(expression.tree):
+        if isinstance(node, ast.Compare):
+            for one, two in pairwise([node.left, *node.comparators]):
+                pairs += [*_texts_of(one, two), *_texts_of(two, one)]
+    return pairs
+
+
+def _texts_of(column: ast.expr, given: ast.expr) -> list[tuple[str, str]]:
+    if not isinstance(column, ast.Name):
+        return []
+    texts = given.elts if isinstance(given, ast.List | ast.Tuple | ast.Set) else [given]
+    return [
+        (column.id, text.value)
+        for text in texts
+        if isinstance(text, ast.Constant) and isinstance(text.value, str)
+    ]
 
 
 def _syntax_problem(text: str) -> str:

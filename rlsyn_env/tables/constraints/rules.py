@@ -33,6 +33,26 @@ _COMPARISONS: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Gt: operator.gt,
     ast.GtE: operator.ge,
 }
+
+
+def _same(one: Any, two: Any) -> Any:
+    """Whether numbers are equal but for what arithmetic in binary adds: 0.1 + 0.2 is 0.3."""
+    with np.errstate(invalid="ignore"):  # infinity less infinity
+        gap = np.abs(np.subtract(one, two))
+    noise = _NOISE * np.maximum(np.abs(one), np.abs(two)) + _TINY
+    return (one == two) | ((gap <= noise) & np.isfinite(gap))
+
+
+_NOISE = 1e-9  # as the search for derived columns allows
+_TINY = 1e-12  # where what is left of a difference is noise
+_NEARLY: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
+    ast.Eq: _same,
+    ast.NotEq: lambda one, two: ~_same(one, two),
+    ast.Lt: lambda one, two: (one < two) & ~_same(one, two),
+    ast.LtE: lambda one, two: (one <= two) | _same(one, two),
+    ast.Gt: lambda one, two: (one > two) & ~_same(one, two),
+    ast.GtE: lambda one, two: (one >= two) | _same(one, two),
+}
 _LISTS = (ast.List, ast.Tuple, ast.Set)
 
 
@@ -158,6 +178,8 @@ class _Compiler:
             one = self._date(one.text)
         texts = [operand.kind is ValueKind.TEXT for operand in (one, two)]
         if not any(texts):
+            if isinstance(left, ast.BinOp) or isinstance(right, ast.BinOp):
+                compare = _NEARLY[type(link)]
             return lambda columns: compare(one.get(columns), two.get(columns))
         if not all(texts):
             text, other = (left, right) if texts[0] else (right, left)

@@ -6,9 +6,11 @@ import dataclasses
 
 from rlsyn_env.tables.constraints.columns import kinds_of_schema
 from rlsyn_env.tables.constraints.evaluation import Constraints
-from rlsyn_env.tables.constraints.grammar import parse_constraint
+from rlsyn_env.tables.constraints.grammar import compared_texts, parse_constraint
 from rlsyn_env.tables.constraints.rules import check_names, compile_rule
-from rlsyn_env.tables.schema import TableSchema
+from rlsyn_env.tables.schema import TableSchema, nearest
+
+_SHOWN = 5  # levels
 
 
 def schema_constraints(schema: TableSchema) -> Constraints:
@@ -27,6 +29,24 @@ def check_constraints(schema: TableSchema, source: str) -> None:
         check_names(expression, kinds, source)
         if all(kinds[name] is not None for name in expression.names):
             compile_rule(expression, kinds, source)
+
+
+def unknown_levels(schema: TableSchema) -> list[str]:
+    """Return a line for each level that a constraint names and its column does not have.
+
+    Such a comparison is always false. It is no error: a rule may well name a level that the rows at
+    hand lack.
+    """
+    lines: dict[str, None] = {}  # in order, each once
+    for rule in schema.constraints:
+        for name, text in compared_texts(parse_constraint(rule)):
+            levels = [str(level) for level in schema.column(name).levels]
+            if not levels or text in levels:
+                continue
+            shown = ", ".join(map(repr, levels[:_SHOWN])) + (", ..." if levels[_SHOWN:] else "")
+            hint = nearest(text, levels, show=False) or f"; its levels are {shown}"
+            lines[f"constraint {rule!r}: column {name!r} has no level {text!r}{hint}"] = None
+    return list(lines)
 
 
 def prune_constraints(schema: TableSchema, source: str = "the schema") -> TableSchema:
