@@ -8,9 +8,12 @@ from rlsyn_env.errors import ConfigError
 
 
 def check_device(device: str) -> None:
-    """Raise ConfigError unless tensors can be made on ``device``."""
+    """Raise ConfigError unless tensors can be made on ``device``, of float64 too.
+
+    The discriminator sees records as float64, which Apple's ``mps`` does not have.
+    """
     try:
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
+        torch.zeros(1, dtype=torch.float64, device=device)
+    except (RuntimeError, AssertionError, TypeError) as error:
         first = str(error).splitlines()[0]
         raise ConfigError(f"--device {device} cannot be used here: {first}") from error

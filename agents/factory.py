@@ -55,6 +55,7 @@ def make_model(
     hyperparams: Mapping[str, Any] | None = None,
     tensorboard_log: str | None = None,
     verbose: int = 0,
+    rows: int | None = None,
 ) -> BaseAlgorithm:
     """Build a model: the algorithm's preset with ``hyperparams`` laid over it.
 
@@ -70,6 +71,7 @@ def make_model(
             ``policy_kwargs`` are left out.
         tensorboard_log: folder for SB3's logger.
         verbose: as in SB3.
+        rows: training rows (or groups) for the rules of them; default: the discriminator's.
 
     Returns:
         A model that has not been trained; untrained it already emits nearly the right marginals.
@@ -93,7 +95,8 @@ def make_model(
         chosen = None  # a preset's default is for the step-by-step environments
     if chosen != default_policy:
         preset.pop("policy_kwargs", None)
-    rows = core.adversary.n_independent if core.adversary is not None else None
+    if rows is None and core.adversary is not None:
+        rows = core.adversary.n_independent
     arguments = resolve(merge(preset, overrides), core.episode_length, rows)
     policy_kwargs = _mapping(arguments.pop("policy_kwargs", None), "policy_kwargs")
     if isinstance(policy_kwargs.get("activation_fn"), str):
@@ -183,6 +186,14 @@ def load_model(
         buffer.link = link
         model.replay_buffer_kwargs["link"] = link  # type: ignore[attr-defined]
     return model
+
+
+def is_autoregressive(
+    algorithm: Algorithm, env_id: str, hyperparams: Mapping[str, Any] | None = None
+) -> bool:
+    """Whether :func:`make_model` would give the autoregressive policy."""
+    policy = (hyperparams or {}).get("policy") or algorithm.preset.hyperparams.get("policy")
+    return policy == AUTOREGRESSIVE and ENV_MODES.get(env_id) != "oneshot"
 
 
 def _check_autoregressive(algorithm: Algorithm, core: RecordCore) -> None:

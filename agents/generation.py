@@ -85,6 +85,7 @@ def load_generator(run: str | Path | RunFolder, device: str = "cpu") -> Generato
             seed=0,
             device=device,
             hyperparams=spec["hyperparams"],
+            rows=spec.get("rows"),
         )
     load_parameters(model, folder.agent_file)
     model.policy.set_training_mode(False)

@@ -134,7 +134,7 @@ class Discriminator(nn.Module):
         n_features: width of the input.
         hidden: widths of the hidden layers.
         dropout: probability after every hidden layer, training mode only.
-        generator: of the dropout masks; also of the initial weights.
+        generator: of the dropout masks; the initial weights are of torch's own.
     """
 
     def __init__(

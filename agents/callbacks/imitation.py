@@ -51,9 +51,10 @@ class ImitationConfig:
         warm_up_rate: learning rate of those.
         steps: likelihood steps of ``batch_size`` records before every later rollout; where wide
             records make batches smaller, as many more steps, so that it stays as many records.
-        rate: learning rate of those at first, at most the last one that helped in the warm-up,
-            where validation rows show it; it falls linearly to 0 with the budget. The algorithm's
-            own rate is turned down in the same proportion.
+        rate: learning rate of those at first; where validation rows show it, at most the last one
+            that helped in the warm-up, or below all that were tried where none did. It falls
+            linearly to 0 with the budget. The algorithm's own rate is turned down in the same
+            proportion.
         batch_size: records of one step; of wide records fewer, so that they make up at most 50,000
             conditionals: larger tensors are slower for each of them.
         dropout: share of the hidden units that a step on real records does not see, against
@@ -223,7 +224,7 @@ class ImitationCallback(BaseCallback):
         records = self._validation_records()
         best, weights = self._mean_loss(policy, records), copy_of_weights(policy.actor)
         rate, cuts = config.warm_up_rate, 0
-        helped = rate
+        helped: float | None = None
         period = max(_FEWEST_STEPS_A_CHECK, -(-config.warm_up // _MOST_CHECKS))
         for begin in range(0, config.warm_up, period):
             steps = min(period, config.warm_up - begin)
@@ -237,7 +238,7 @@ class ImitationCallback(BaseCallback):
             if cuts > _CUTS:
                 break
         policy.actor.load_state_dict(weights)
-        self._rate = min(config.rate, helped)
+        self._rate = min(config.rate, rate if helped is None else helped)
         self._set_pace()
         return best
 

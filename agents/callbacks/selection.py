@@ -29,8 +29,9 @@ class SelectionConfig:
     """When snapshots are measured, how long to wait for a better one, what a worse one leads to.
 
     Attributes:
-        measurements: how many snapshots are measured, spread evenly over the budget: each costs a
-            generated table and two forests, so their number must not grow with the budget.
+        measurements: how many parts the budget has; a snapshot is measured before each and at the
+            end. Each costs a generated table and two forests, so their number must not grow with
+            the budget.
         patience: measurements without a better one after which training stops; 0: never. A run that
             stopped and is resumed with a larger budget stops again at once.
         min_rows: validation rows below which nothing is chosen: C2ST against 30 rows has a standard
@@ -56,7 +57,10 @@ class SelectionConfig:
 
 
 class SelectionCallback(BaseCallback):
-    """Keeps the average of the weights that validation rows like best, and ends with it.
+    """Keeps the weights that validation rows like best, and ends with them.
+
+    They are those that records are generated with: the average where one is kept, the actor's where
+    not.
 
     Where a later one is clearly worse, training goes on from the best, in smaller steps.
 
@@ -92,12 +96,14 @@ class SelectionCallback(BaseCallback):
         self._weights: dict[str, torch.Tensor] = {}
         self._schedule: PacedSchedule
 
-    @property
-    def active(self) -> bool:
+    def chooses(self, group: str | None) -> bool:
         """Whether there are rows enough to choose by, and of more than one group."""
         enough = len(self._validation) >= self.config.min_rows and len(self._train) >= MIN_ROWS
-        groups = first_of_groups(self._validation, self._vec_env.core.encoder.schema.group)
-        return enough and int(groups.sum()) > 1
+        return enough and int(first_of_groups(self._validation, group).sum()) > 1
+
+    def may_end(self, group: str | None) -> bool:
+        """Whether a run ends before its budget where it no longer gains."""
+        return self.config.patience > 0 and self.chooses(group)
 
     def _init_callback(self) -> None:
         if not isinstance(self.model.policy, AutoregressivePolicy):
@@ -125,7 +131,7 @@ class SelectionCallback(BaseCallback):
         if not self._gave_up:  # the last measurement is of these weights otherwise
             self._measure()
         if self._weights:
-            self._policy.average.load_state_dict(self._weights)
+            self._policy.generator.load_state_dict(self._weights)
 
     @property
     def _passed(self) -> int:
@@ -145,7 +151,7 @@ class SelectionCallback(BaseCallback):
         return policy
 
     def _measure(self) -> None:
-        if not self.active:
+        if not self.chooses(self._vec_env.core.encoder.schema.group):
             return
         score = self._score()
         self.logger.record("selection/c2st", score.c2st)
@@ -155,7 +161,7 @@ class SelectionCallback(BaseCallback):
         self._waited += 1
         if self._best is None or score.total < self._best:
             self._best, self._waited = score.total, 0
-            self._weights = copy_of_weights(self._policy.average)
+            self._weights = copy_of_weights(self._policy.generator)
         elif self.config.step_back and score.total > self._best + self._standard_error:
             self._step_back()
         self.logger.record("selection/best", self._best)
@@ -172,8 +178,8 @@ class SelectionCallback(BaseCallback):
         return max(MIN_ROWS, min(self.config.max_rows, len(self._train)))
 
     def _step_back(self) -> None:
-        self._policy.actor.load_state_dict(self._weights)
-        self._policy.average.load_state_dict(self._weights)
+        for network in (self._policy.actor, self._policy.generator):
+            network.load_state_dict(self._weights)
         self._schedule.pace = max(_LOWEST_PACE, _PACE_CUT * self._schedule.pace)
 
     @property

@@ -186,7 +186,7 @@ def load_parameters(model: BaseAlgorithm, path: Path) -> None:
     except (OSError, RuntimeError, ValueError, KeyError) as error:
         raise ConfigError(
             f"the agent in {path} cannot be loaded; if another version of rlsyn trained it, train "
-            f"it anew: {error}"
+            f"it anew: {str(error).splitlines()[0]}"
         ) from error
     for name, value in (variables or {}).items():
         if value is not None:

@@ -30,6 +30,7 @@ def export_model(run: Run, folder: RunFolder) -> None:
             "env_id": run.config.env,
             "n_envs": run.config.n_envs,
             "hyperparams": run.config.hyperparams,
+            "rows": run.data.n_independent,
         },
     )
 

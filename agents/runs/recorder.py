@@ -19,13 +19,11 @@ class EpisodeRecorder:
 
     Attributes:
         total: records finished since the run began, resumptions included.
-        steps: environment steps of this process, over all environments together.
         last_reward: mean reward of the episodes that ended last; None before the first.
     """
 
     def __init__(self, total: int = 0) -> None:
         self.total = total
-        self.steps = 0
         self.last_reward: float | None = None
         self._records: list[npt.NDArray[np.float32]] = []
         self._rewards: list[npt.NDArray[np.float32]] = []
@@ -109,7 +107,6 @@ class RecordedVecEnv(RecordVecEnv):
     def step_wait(self) -> VecEnvStepReturn:
         """Take the step, see :meth:`agents.vec_env.RecordVecEnv.step_wait`."""
         observations, rewards, dones, infos = super().step_wait()
-        self.recorder.steps += self.num_envs
         if dones[0] and self.core.finished_records is not None:
             names = infos[0].get("reward_terms", {})
             terms = {

@@ -14,6 +14,7 @@ import pandas as pd
 
 from agents.callbacks.judge import check_judgeable
 from agents.callbacks.selection import SelectionConfig
+from agents.factory import is_autoregressive
 from agents.registry import get_algorithm
 from agents.runs.config import TrainConfig
 from agents.runs.run_folder import RunFolder
@@ -86,7 +87,7 @@ def validation_share(config: TrainConfig, rows: int, groups: int) -> float:
 
     A few hundred rows are worth more to the generator than to a choice that they are too few to
     make: below the fewest that snapshots are chosen by, none are kept, nor where they would be of
-    one group or the algorithm imitates nothing and chooses nothing, unless the judge during
+    one group or the policy imitates nothing and chooses nothing, unless the judge during
     training or the discriminator's gap target asks for some.
 
     Args:
@@ -99,10 +100,13 @@ def validation_share(config: TrainConfig, rows: int, groups: int) -> float:
     """
     if config.validation_size is not None:
         return config.validation_size
-    preset = get_algorithm(config.algo).preset
+    algorithm = get_algorithm(config.algo)
+    preset = algorithm.preset
     adversary = {**preset.adversary, **(config.settings.get("adversary") or {})}
     if config.judge_every is not None or adversary.get("gap_target") is not None:
         return VALIDATION_SHARE
+    if not is_autoregressive(algorithm, config.env or algorithm.default_env_id, config.hyperparams):
+        return 0.0
     given = {name: config.settings.get(name) for name in ("imitation", "selection")}
     used = any(
         value is not False and (value is not None or getattr(preset, name) is not None)
@@ -133,6 +137,7 @@ def load_run_data(config: TrainConfig) -> RunData:
         validation_size=validation_share(config, *rest),
         seed=config.seed,
         target=schema.target,
+        target_kind=None if schema.target is None else schema.column(schema.target).kind,
         group=schema.group,
     )
     schema = settle_schema(

@@ -146,6 +146,8 @@ def build_run(config: TrainConfig, data: RunData, encoder: RecordEncoder | None 
     learners: dict[str, Learner] = {}
     if isinstance(model.policy, AutoregressivePolicy):
         learners = _learners(options, data, encoder, config.seed)
+    else:
+        _refuse_learners(config.settings)
     if config.total_timesteps is None and config.total_records is None:
         budget = resolve(_budget(preset, data, learners), core.episode_length, data.n_independent)
         config = replace(config, total_records=budget)
@@ -313,6 +315,16 @@ class _LearnerOptions:
     selection: SelectionConfig | None
 
 
+def _refuse_learners(settings: Mapping[str, Any]) -> None:
+    """ConfigError where options are given of a learner that the policy cannot have."""
+    for name in ("imitation", "averaging", "selection"):
+        if settings.get(name):
+            raise ConfigError(
+                f"--set {name}: only the autoregressive policy of PPO, A2C and TRPO has it, in the "
+                "step-by-step environments; leave it out here"
+            )
+
+
 def _learner_options(
     algorithm: Algorithm, settings: Mapping[str, Any], rows: int
 ) -> _LearnerOptions:
@@ -357,10 +369,11 @@ def _learners(
 
 def _budget(preset: Preset, data: RunData, learners: Mapping[str, Learner]) -> int | str:
     """Return the preset's rule of the budget for these rows and learners."""
-    imitation = learners.get("imitation")
+    imitation, selection = learners.get("imitation"), learners.get("selection")
     smooths = isinstance(imitation, ImitationCallback) and imitation.smooths
-    # Validation rows end a run where it no longer gains; without them the rule has to.
-    if preset.smooth_total_records is None or not smooths or len(data.validation):
+    # Selection ends a run where it no longer gains; without it the rule has to.
+    ends = isinstance(selection, SelectionCallback) and selection.may_end(data.schema.group)
+    if preset.smooth_total_records is None or not smooths or ends:
         return preset.total_records
     return preset.smooth_total_records
 

@@ -158,10 +158,11 @@ def test_without_the_term_strictness_takes_no_larger_steps(table) -> None:
     assert abs(model.policy.actor.caution.shared.item()) < 0.05
 
 
-def test_a_negative_rate_is_refused(table) -> None:
+@pytest.mark.parametrize("rate", [0.0, -1.0])
+def test_a_rate_that_is_not_above_zero_is_refused(table, rate) -> None:
     vec_env = make_vec_env(BOX, 4, seed=0, dataset=table)
-    wrong = {"policy": "autoregressive", "policy_kwargs": {"strictness_rate": -1.0}}
-    with pytest.raises(ConfigError, match="strictness_rate must be at least 0"):
+    wrong = {"policy": "autoregressive", "policy_kwargs": {"strictness_rate": rate}}
+    with pytest.raises(ConfigError, match="strictness_rate must be above 0"):
         make_model("ppo", vec_env, hyperparams=wrong)
 
 

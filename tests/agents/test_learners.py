@@ -164,6 +164,29 @@ def test_the_reward_is_followed_at_the_pace_at_which_rows_could_be_imitated() ->
     assert blind.lr_schedule(1.0) == 1e-3
 
 
+def test_where_no_step_of_the_warm_up_helps_the_later_ones_are_smaller_still(
+    table, monkeypatch
+) -> None:
+    losses = iter(range(10))
+    monkeypatch.setattr(ImitationCallback, "_mean_loss", lambda *_: float(next(losses)))
+    model = model_on(table, learning_rate=1e-3)
+    config = ImitationConfig(warm_up=500, warm_up_rate=1e-3, rate=1e-3)
+    untrained = model.policy.actor.norm.bias.clone()
+    callback = ImitationCallback(model.env.core.encoder, table, config, validation=table[:50])
+    weights = []
+
+    class Watch(BaseCallback):
+        def _on_step(self) -> bool:
+            return True
+
+        def _on_rollout_start(self) -> None:
+            weights.append(model.policy.actor.norm.bias.clone())
+
+    model.learn(steps(model, 1), callback=[callback, Watch()])
+    assert torch.equal(weights[0], untrained)
+    assert model.lr_schedule(1.0) == pytest.approx(1e-3 * 0.3**4)
+
+
 @pytest.mark.slow
 def test_rare_codes_are_counted_although_features_are_forgotten() -> None:
     rng = np.random.default_rng(0)
@@ -373,6 +396,34 @@ def test_training_goes_on_from_the_best_snapshot_in_smaller_steps(
     assert rates == pytest.approx([1e-3, 1e-3, 3e-4 if goes_back else 1e-3])
 
 
+def test_selection_without_an_average_keeps_and_goes_back_to_what_it_measured(
+    table, monkeypatch
+) -> None:
+    model = model_on(table, learning_rate=1e-3)
+    callback = SelectionCallback(
+        table[:200], table[200:], SelectionConfig(measurements=3, min_rows=50)
+    )
+    scores, measured, started = iter([0.4, 0.2, 0.6, 0.5]), [], []
+
+    def score(self):
+        measured.append(model.policy.actor.norm.bias.clone())
+        return SelectionScore(0.5 + next(scores), 0.0)
+
+    class Watch(BaseCallback):
+        def _on_step(self) -> bool:
+            return True
+
+        def _on_rollout_start(self) -> None:
+            started.append(model.policy.actor.norm.bias.clone())
+
+    monkeypatch.setattr(SelectionCallback, "_score", score)
+    model.learn(steps(model, 3), callback=[callback, Watch()])
+    assert not torch.equal(measured[1], measured[0])
+    assert torch.equal(started[2], measured[1])  # back to the best, which is not the untrained one
+    assert torch.equal(model.policy.actor.norm.bias, measured[1])
+    assert not model.policy.averaged
+
+
 def always_the_same_score(monkeypatch, model) -> list[int]:
     """Stand in for the measurements of a model; returns the list of when they are made."""
     measured: list[int] = []
@@ -424,7 +475,7 @@ def test_too_few_validation_rows_choose_nothing(table) -> None:
     model = model_on(table)
     callback = SelectionCallback(table[:280], table[280:], SelectionConfig(measurements=2))
     model.learn(steps(model, 2), callback=[AveragingCallback(), callback])
-    assert not callback.active
+    assert not callback.chooses(None)
     assert callback.state_dict()["best"] is None
 
 
@@ -437,7 +488,7 @@ def test_validation_rows_of_one_group_choose_nothing(table) -> None:
             grouped[:first], grouped[first:], SelectionConfig(measurements=2, min_rows=50)
         )
         model.learn(steps(model, 2), callback=[AveragingCallback(), callback])
-        assert callback.active is active
+        assert callback.chooses("person") is active
         assert (callback.state_dict()["best"] is not None) is active
 
 

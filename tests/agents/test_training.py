@@ -127,6 +127,10 @@ def test_a_finished_run_goes_further_only_with_a_larger_budget(new_run) -> None:
         (1334, {"settings": {"selection": False}}, 0.15),  # the warm-up looks at them
         (1334, {"settings": {"selection": False, "imitation": False}}, 0.0),
         (1334, {"algo": "sac"}, 0.0),
+        (1334, {"hyperparams": {"policy": "generic"}}, 0.0),
+        (1334, {"algo": "a2c", "hyperparams": {"policy": "autoregressive"}}, 0.15),
+        (1334, {"env": "RLSyn/RecordOneShot-v0"}, 0.0),
+        (1334, {"env": "RLSyn/RecordDiscrete-v0"}, 0.15),
         (1334, {"algo": "sac", "judge_every": 100}, 0.15),
     ],
 )
@@ -181,10 +185,40 @@ def test_half_the_budget_where_records_are_smoothed_and_no_validation_rows_end_i
 
     smoothed = budget()
     assert budget(settings={"imitation": {"smooth": 0}}) == pytest.approx(2 * smoothed, abs=1)
-    assert budget(validation_size=0.2) > smoothed
+    # Validation rows too few to choose by end no run; enough of them do.
+    assert budget(validation_size=0.2) < smoothed
+    assert budget(judge_every=1000) < smoothed
+    choosing = {"selection": {"min_rows": 40}}
+    assert budget(settings=choosing) > smoothed
+    assert budget(settings={"selection": {"min_rows": 40, "patience": 0}}) < smoothed
     assert budget(settings={"imitation": False}) == pytest.approx(2 * smoothed, abs=1)
     assert budget(algo="sac") == get_algorithm("sac").preset.total_records
     assert budget(total_records=640) == 640
+
+
+@pytest.mark.parametrize("name", ["imitation", "averaging", "selection"])
+@pytest.mark.parametrize(
+    "options", [{"algo": "sac"}, {"hyperparams": {"policy": "generic"}}, {"algo": "dqn"}]
+)
+def test_options_of_a_learner_that_the_policy_cannot_have_are_refused(name, options) -> None:
+    def built(value) -> Run:
+        config = TrainConfig(dataset="diabetes", n_envs=16, settings={name: value}, **options)
+        return build_run(config, load_run_data(config))
+
+    key = {"imitation": "steps", "averaging": "decay", "selection": "patience"}[name]
+    with pytest.raises(ConfigError, match=f"--set {name}: only the autoregressive policy"):
+        built({key: 1})
+    assert built(False).learners == {}
+
+
+def test_a_rule_of_rows_in_the_policy_is_the_same_when_it_generates(new_run) -> None:
+    width = "4 * rows^0.5 within [8, 96]"
+    run, folder = new_run("rows", hyperparams={"policy_kwargs": {"width": width}}, **BUDGET)
+    trained = run.model.policy.actor.norm.bias
+    assert len(trained) > 8
+    learn(run, folder)
+    export_model(run, folder)
+    assert torch.equal(load_generator(folder).policy.actor.norm.bias, trained)
 
 
 def test_rules_of_rows_count_groups(tmp_path) -> None:

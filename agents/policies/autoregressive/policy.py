@@ -56,7 +56,7 @@ class AutoregressivePolicy(ActorCriticPolicy):
 
     Raises:
         ConfigError: when the bins do not fit the spaces, ``use_sde`` is true, or
-            ``strictness_rate`` is negative.
+            ``strictness_rate`` is not above 0.
     """
 
     averaged: torch.Tensor
@@ -81,8 +81,8 @@ class AutoregressivePolicy(ActorCriticPolicy):
     ) -> None:
         if use_sde:
             raise ConfigError("use_sde does not go with the autoregressive policy: leave it out")
-        if strictness_rate < 0:
-            raise ConfigError(f"strictness_rate must be at least 0, not {strictness_rate}")
+        if strictness_rate <= 0:
+            raise ConfigError(f"strictness_rate must be above 0, not {strictness_rate}")
         self.bin_edges = np.asarray(bin_edges, dtype=np.float32)
         self.atoms = None if atoms is None else np.asarray(atoms, dtype=bool)
         self.rules, self.strictness_rate = tuple(rules), strictness_rate
@@ -152,11 +152,16 @@ class AutoregressivePolicy(ActorCriticPolicy):
     def _shaped(self, actions: torch.Tensor) -> torch.Tensor:
         return actions.reshape((-1, *(self.action_space.shape or ())))
 
+    @property
+    def generator(self) -> AutoregressiveNetwork:
+        """The network that records are generated with: the average where one is kept."""
+        return self.average if self.averaged else self.actor
+
     @contextmanager
     def generating(self) -> Iterator[None]:
         """Within it ``predict`` plays the average of the weights where one was kept."""
         before = self._network
-        self._network = self.average if self.averaged else self.actor
+        self._network = self.generator
         self._forget()
         try:
             yield
