@@ -13,7 +13,7 @@ def check_device(device: str) -> None:
     The discriminator sees records as float64, which Apple's ``mps`` does not have.
     """
     try:
-        torch.zeros(1, dtype=torch.float64, device=device)
+        torch.zeros(1, dtype=torch.float64, device=device).cpu()  # "meta" holds no numbers
     except (RuntimeError, AssertionError, TypeError) as error:
         first = str(error).splitlines()[0]
         raise ConfigError(f"--device {device} cannot be used here: {first}") from error

@@ -144,7 +144,7 @@ def make_model(
             tensorboard_log=tensorboard_log,
             **arguments,
         )
-    except (TypeError, ValueError, AssertionError) as error:
+    except (TypeError, ValueError, AssertionError, AttributeError) as error:
         raise ConfigError(
             f"{algorithm.name} cannot be built with these hyperparameters: {error}"
         ) from error

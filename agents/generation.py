@@ -63,7 +63,8 @@ def load_generator(run: str | Path | RunFolder, device: str = "cpu") -> Generato
     check_device(device)
     folder = run if isinstance(run, RunFolder) else RunFolder(run)
     if not folder.path.is_dir():
-        raise ConfigError(f"{folder.path} does not exist")
+        what = "is a file, not a run's folder" if folder.path.exists() else "does not exist"
+        raise ConfigError(f"{folder.path} {what}")
     if not folder.generator_file.is_file():
         raise ConfigError(
             f"{folder.path} holds no trained model; train it, or finish it with "
@@ -75,6 +76,9 @@ def load_generator(run: str | Path | RunFolder, device: str = "cpu") -> Generato
             f"{folder.model} has format {spec.get('format', 1)}, this version reads {MODEL_FORMAT};"
             " train it anew, or use the version that wrote it"
         )
+    lacking = [name for name in ("env_id", "n_envs", "algo", "hyperparams") if name not in spec]
+    if lacking:
+        raise ConfigError(f"{folder.generator_file} is damaged: it lacks {', '.join(lacking)}")
     encoder = RecordEncoder.load(folder.encoder_file)
     vec_env = make_vec_env(spec["env_id"], spec["n_envs"], encoder=encoder)
     states = get_random_states()
@@ -118,12 +122,15 @@ def generate(
             none of the rows breaks any. Without constraints every record is good.
 
     Raises:
-        ConfigError: for ``n`` below 1, or a folder without a trained model; while rows are drawn,
-            when fewer than 1 % of several thousand records satisfy the constraints.
+        ConfigError: for ``n`` below 1, a seed outside 32 bits, or a folder without a trained model;
+            while rows are drawn, when fewer than 1 % of several thousand records satisfy the
+            constraints.
         RLSynError: for a fixed column that is not a feature, or a value it cannot take.
     """
     if n < 1:
         raise ConfigError(f"the number of records must be at least 1, got {n}")
+    if not 0 <= seed < 2**32:
+        raise ConfigError(f"the seed must be between 0 and 2^32 - 1, got {seed}")
     if not isinstance(generator, Generator):
         generator = load_generator(generator)
     core = make_core(generator.env_id, batch, encoder=generator.encoder, **generator.env_options)

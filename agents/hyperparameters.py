@@ -18,6 +18,7 @@ Everything else is passed to the algorithm as it is.
 from __future__ import annotations
 
 import inspect
+import math
 import re
 import types
 import typing
@@ -35,6 +36,11 @@ from rlsyn_env.errors import ConfigError
 RESERVED = frozenset(
     {"self", "env", "seed", "device", "verbose", "tensorboard_log", "_init_setup_model"}
 )
+#: Where SB3 fails with less than 1 once it trains.
+_COUNTS = frozenset(
+    {"n_steps", "n_epochs", "batch_size", "train_freq", "buffer_size", "n_delta", "n_eval_episodes"}
+)
+_MAY_BE_INFINITE = frozenset({"max_grad_norm"})
 _POLICY_RESERVED = frozenset({"self", "observation_space", "action_space", "lr_schedule"})
 _NUMBER = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
 _COUNT = re.compile(r"(\d+) (?:records?|episodes?)(?: or (\d+) steps?)?")
@@ -192,6 +198,12 @@ def check_algorithm_arguments(cls: type, hyperparams: Mapping[str, Any]) -> None
     """
     accepted = {k: v for k, v in accepted_arguments(cls).items() if k not in RESERVED}
     _check(hyperparams, accepted, "hyperparameter", cls.__name__)
+    for name, value in hyperparams.items():
+        count = value[0] if name == "train_freq" and isinstance(value, list | tuple) else value
+        if name in _COUNTS and isinstance(count, int) and count < 1:
+            raise ConfigError(f"hyperparameter {name!r} must be at least 1, got {count}")
+        if isinstance(value, float) and not math.isfinite(value) and name not in _MAY_BE_INFINITE:
+            raise ConfigError(f"hyperparameter {name!r} must be a finite number, got {value}")
 
 
 def check_policy_arguments(policy: type, kwargs: Mapping[str, Any]) -> None:

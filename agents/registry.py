@@ -170,7 +170,7 @@ def _user_algorithm(path: str) -> Algorithm:
     module_name, _, class_name = path.partition(":")
     try:
         module = importlib.import_module(module_name)
-    except ImportError as error:
+    except (ImportError, ValueError, TypeError) as error:  # '' and '.name' are no modules
         raise ConfigError(
             f"cannot import {module_name!r} for algorithm {path!r}: {error}; is it on PYTHONPATH?"
         ) from error

@@ -132,8 +132,9 @@ def check_judgeable(
     """
     for name, rows in (("training", train), (role, judged)):
         if len(rows) < MIN_ROWS:
+            what = "hold out fewer rows" if name == "training" else remedy
             raise ConfigError(
-                f"judging needs at least {MIN_ROWS} {name} rows, got {len(rows)}; {remedy}"
+                f"judging needs at least {MIN_ROWS} {name} rows, got {len(rows)}; {what}"
             )
     if group is not None and judged[group].nunique(dropna=False) < 2:
         raise ConfigError(

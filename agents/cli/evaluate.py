@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agents.cli.options import column_name
+
 if TYPE_CHECKING:
     from agents.judging import JudgedTables
     from rlsyn_env.metrics.html_report.curve_plots import Curves
@@ -29,8 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--train", metavar="FILE", help="rows the generator was trained on")
     add("--test", metavar="FILE", help="held-out rows (of a run: where they are now)")
     add("--synthetic", metavar="FILE", help="the table to judge")
-    add("--target", metavar="COLUMN", help="column to predict")
-    add("--group", metavar="COLUMN", help="column of groups of rows")
+    add("--target", type=column_name, metavar="COLUMN", help="column to predict")
+    add("--group", type=column_name, metavar="COLUMN", help="column of groups of rows")
     add("--schema", metavar="FILE", help="schema of the tables")
     add("--drop", action="append", default=None, metavar="A,B", help="columns to leave out")
     add(

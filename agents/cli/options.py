@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 NO_CONSTRAINTS = "the schema has no constraints: --enforce-constraints changes nothing"
 
 
+def column_name(text: str) -> str:
+    """Type of an option that names a column: an empty one is an unset variable of the shell."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the column's name is empty")
+    return text
+
+
 def split_names(values: list[str]) -> tuple[str, ...]:
     """Names of repeated, comma-separated options: ``["a,b", "c"]`` gives ``("a", "b", "c")``."""
     return tuple(name.strip() for value in values for name in value.split(",") if name.strip())

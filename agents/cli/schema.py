@@ -10,12 +10,14 @@ import argparse
 import sys
 from pathlib import Path
 
+from agents.cli.options import column_name
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("table", help="CSV or Parquet file, or the name of an embedded table")
-    parser.add_argument("--target", help="column to predict")
-    parser.add_argument("--group", help="column whose groups are never split")
+    parser.add_argument("--target", type=column_name, help="column to predict")
+    parser.add_argument("--group", type=column_name, help="column whose groups are never split")
     parser.add_argument(
         "--drop", action="append", default=[], metavar="A,B", help="columns to drop"
     )

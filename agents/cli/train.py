@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agents.cli.cohort import add_cohort_options
+from agents.cli.options import column_name
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,8 +40,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument_group("options of a cohort"),
         ("data_dir", "phecode_map_dir", "cohort", "rows", "codes"),
     )
-    add("--target", **absent, metavar="COLUMN", help="column to predict")
-    add("--group", **absent, metavar="COLUMN", help="its groups are never split, and left out")
+    add("--target", type=column_name, **absent, metavar="COLUMN", help="column to predict")
+    add(
+        "--group",
+        type=column_name,
+        **absent,
+        metavar="COLUMN",
+        help="its groups are never split, and left out",
+    )
     add("--schema", **absent, metavar="FILE", help="schema to use ('rlsyn schema' makes one)")
     add("--drop", **absent, action="append", metavar="A,B", help="columns to leave out")
     add(

@@ -37,6 +37,19 @@ from rlsyn_env.files import write_text
 FORMAT = 4
 KEEP = 2
 AGENT, STATE, REPLAY, LATEST = "agent.zip", "state.pt", "replay.npz", "latest"
+_PARTS_OF_STATE = frozenset(
+    [
+        "progress",
+        "agent",
+        "lstm",
+        "action_space",
+        "generators",
+        "adversary",
+        "core",
+        "parts",
+        "random",
+    ]
+)
 
 #: Attributes that the configuration gives anew.
 _BUILT_ANEW = ("policy_kwargs", "tensorboard_log", "verbose", "start_time", "seed")
@@ -58,6 +71,11 @@ class Checkpoint:
     def progress(self) -> dict[str, Any]:
         """What the harness keeps beside the agent: records so far, seconds so far."""
         return dict(self.state["progress"])
+
+    @property
+    def agent_file(self) -> Path:
+        """The agent's networks and optimisers."""
+        return self.folder / AGENT
 
 
 class Part(Protocol):
@@ -128,10 +146,14 @@ def load_checkpoint(root: Path) -> Checkpoint | None:
         state = torch.load(folder / STATE, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises anything from OSError to UnpicklingError here
         raise ConfigError(f"the checkpoint {folder} cannot be read: {error}") from error
-    if state.get("format") != FORMAT:
+    found = state.get("format") if isinstance(state, dict) else None
+    if found != FORMAT:
         raise ConfigError(
-            f"the checkpoint {folder} has format {state.get('format')}, this version reads {FORMAT}"
+            f"the checkpoint {folder} has format {found}, this version reads {FORMAT}"
         )
+    lacking = sorted(_PARTS_OF_STATE - set(state))
+    if lacking:
+        raise ConfigError(f"the checkpoint {folder} is damaged: it lacks {', '.join(lacking)}")
     return Checkpoint(folder, state)
 
 
@@ -153,7 +175,7 @@ def restore(
         ConfigError: when they were built with other options than the saved ones.
     """
     state = checkpoint.state
-    load_parameters(model, checkpoint.folder / AGENT)
+    load_parameters(model, checkpoint.agent_file)
     for name, value in state["agent"].items():
         setattr(model, name, from_plain(value))
     if state["lstm"] is not None:
@@ -277,7 +299,7 @@ def _latest(root: Path) -> Path | None:
         return None
     pointer = root / LATEST
     if pointer.is_file():
-        folder = root / pointer.read_text(encoding="utf-8").strip()
+        folder = root / pointer.read_text(encoding="utf-8", errors="replace").strip()
         if folder.is_dir():
             return folder
     # Killed between the rename and the pointer: a folder with its final name is whole.

@@ -119,13 +119,18 @@ class TrainConfig:
         """Undo :meth:`to_dict`.
 
         Raises:
-            ConfigError: for an option that this version does not know.
+            ConfigError: for an option that this version does not know, or a value of a wrong kind.
         """
         known = {f.name for f in fields(cls)}
         unknown = sorted(set(options) - known)
         if unknown:
             raise ConfigError(f"unknown option in the configuration: {', '.join(unknown)}")
-        return cls(**{**options, "drop": tuple(options.get("drop") or ())})
+        try:
+            return cls(**{**options, "drop": tuple(options.get("drop") or ())})
+        except (TypeError, AttributeError) as error:
+            raise ConfigError(
+                f"an option in the configuration has no such value: {error}"
+            ) from error
 
 
 #: Options that a resumed run may change: where files are now, how it is run and watched, how far

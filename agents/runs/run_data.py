@@ -25,7 +25,7 @@ from rlsyn_env.cohorts import (
     flag,
     given_options,
 )
-from rlsyn_env.errors import ConfigError, TableError
+from rlsyn_env.errors import ConfigError, RLSynError, TableError
 from rlsyn_env.files import write_text
 from rlsyn_env.tables.datasets import Dataset, load_dataset
 from rlsyn_env.tables.datasets.cohort_report import CohortReport
@@ -186,6 +186,9 @@ def reload_run_data(config: TrainConfig, saved: dict[str, Any], folder: RunFolde
     check_fingerprint(saved["table"], fingerprint(dataset.table, config.data), option)
     schema = TableSchema.load(folder.schema_file)
     split = load_split(folder.split_file)
+    numbers = np.concatenate([split.train, split.validation, split.test])
+    if len(numbers) and not 0 <= numbers.min() <= numbers.max() < len(dataset.table):
+        raise ConfigError(f"{folder.split_file} is damaged: it names rows that the table lacks")
     test_table: pd.DataFrame | None = None
     if config.test is not None:
         test_table = _read_test(config.test, dataset, schema)
@@ -281,5 +284,8 @@ def _read_test(path: str, dataset: Dataset, schema: TableSchema) -> pd.DataFrame
     if missing:
         raise TableError(f"{path} lacks columns of the training table: {', '.join(missing)}")
     table = table[list(dataset.table.columns)]
-    schema.check(table)
+    try:
+        schema.check(table)
+    except RLSynError as error:
+        raise TableError(f"{path}: {error}") from error
     return table

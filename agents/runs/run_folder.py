@@ -93,11 +93,16 @@ class RunFolder:
         """Content of ``config.yaml``.
 
         Raises:
-            ConfigError: when the folder is no run's.
+            ConfigError: when the folder is no run's, or the file is damaged.
         """
         if not self.exists:
             raise ConfigError(f"{self.path} is not a run's folder: it has no config.yaml")
-        return load_yaml(self.config_file)
+        content = load_yaml(self.config_file)
+        parts = {"options": dict, "table": dict, "total_timesteps": int}
+        wrong = [name for name, kind in parts.items() if not isinstance(content.get(name), kind)]
+        if wrong:
+            raise ConfigError(f"{self.config_file} is damaged: see {', '.join(wrong)}")
+        return content
 
     def save_config(self, content: dict[str, Any]) -> None:
         """Write ``config.yaml``."""

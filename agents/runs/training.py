@@ -40,6 +40,7 @@ from agents.registry import Algorithm, Preset, get_algorithm
 from agents.runs.checkpoint import (
     Checkpoint,
     load_checkpoint,
+    load_parameters,
     restore,
     save_checkpoint,
 )
@@ -210,6 +211,8 @@ def resume_run(
             "--total-timesteps"
         )
     checkpoint = load_checkpoint(folder.checkpoints)
+    if checkpoint is not None:  # before anything is written: a damaged one leaves the run as it was
+        load_parameters(run.model, checkpoint.agent_file)
     folder.set_status(
         finished=False,
         stage="training",

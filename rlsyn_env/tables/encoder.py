@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rlsyn_env.errors import EncodingError
+from rlsyn_env.errors import EncodingError, RLSynError
 from rlsyn_env.files import write_text
 from rlsyn_env.tables.column_values import cast
 from rlsyn_env.tables.derived.checks import computing_order
@@ -226,13 +226,20 @@ class RecordEncoder:
             raise EncodingError(
                 f"{source} has encoder version {version}, this rlsyn reads {FORMAT_VERSION}"
             )
-        schema = schema_from_dict(data["schema"], source)
-        features: list[FeatureMap] = []
-        for entry in data["features"]:
-            column = schema.column(entry["name"])
-            kind = LevelMap if column.kind in LEVEL_KINDS else OrderedMap
-            features.append(kind.from_dict(entry, column))
-        return cls(schema, features)
+        try:
+            schema = schema_from_dict(data["schema"], source)
+            features: list[FeatureMap] = []
+            for entry in data["features"]:
+                column = schema.column(entry["name"])
+                kind = LevelMap if column.kind in LEVEL_KINDS else OrderedMap
+                features.append(kind.from_dict(entry, column))
+            return cls(schema, features)
+        except RLSynError:
+            raise
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            raise EncodingError(
+                f"{source} is damaged ({type(error).__name__}: {error}); take the run's own file"
+            ) from error
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write :meth:`to_json` to ``path``, atomically."""

@@ -22,6 +22,7 @@ from rlsyn_env.tables.quantiles import SMALLEST_CELL, Cell, fit_cells, snap
 from rlsyn_env.tables.schema import ColumnKind, ColumnSchema
 
 _FEW_INTEGERS = 40
+_PLACE_ERROR = 1e-5  # of the range of the values: places are float32
 
 
 def step_of(column: ColumnSchema) -> float:
@@ -227,28 +228,43 @@ class OrderedMap(FeatureMap):
                     f"column {self.name!r} is {self.kind.value}: {value!r} is not a number"
                 ) from error
         x = axis_of(pd.Series([value]), self.column)
+        if self.kind is ColumnKind.INTEGER and x[0] != np.round(x[0]):
+            raise EncodingError(f"column {self.name!r} is integer: {native(value)!r} is not whole")
         if not self.exact:
             x = snap(x, self._atoms, self._step)
         cell = int(self._cells_of_values(x)[0])
         first, last = self._curves.first[cell], self._curves.last[cell]
         low, high = self._curves.values[first], self._curves.values[last]
         if not low <= x[0] <= high:
-            ends = self._show(np.array([self._curves.values[0], self._curves.values[-1]]))
-            raise EncodingError(
-                f"column {self.name!r} never takes the value {native(value)!r}: generated values "
-                f"range from {ends[0]} to {ends[1]}; widen the bounds in the schema, or choose "
-                "a value seen in training"
-            )
+            raise self._never_taken(value, x[0])
         if self.is_atom[cell]:
             return self._cell_interval(cell)
         share = self._curves.encode(x, np.array([cell]), np.array([0.5]))
-        u = float(self._place(np.array([cell]), share)[0])
-        return u, u
+        place = self._place(np.array([cell]), share)
+        # A jump over values that no row is near: what is asked for lies within it.
+        span = self._curves.values[-1] - self._curves.values[0]
+        if abs(self.decode_axis(place)[0] - x[0]) > max(self._step / 2, _PLACE_ERROR * span):
+            raise self._never_taken(value, x[0])
+        return float(place[0]), float(place[0])
 
-    def _show(self, x: FloatArray) -> list[str]:
+    def _never_taken(self, value: Any, x: float) -> EncodingError:
+        taken = self._curves.values
+        said = f"column {self.name!r} never takes the value {native(value)!r}: "
+        if taken[0] <= x <= taken[-1]:
+            return EncodingError(f"{said}no training row lies near it; choose a value seen there")
+        low, high = self._show(np.array([taken[0], taken[-1]]))
+        return EncodingError(
+            f"{said}generated values range from {low} to {high}; widen the bounds in the schema, "
+            "or choose a value seen in training"
+        )
+
+    def _show(self, ends: FloatArray) -> list[str]:
+        """Return the outermost values between two ends as text."""
         if self.kind is ColumnKind.DATETIME:
-            return [str(value) for value in series_of(x, self.column)]
-        return [f"{value:g}" for value in x]
+            return [str(value) for value in series_of(ends, self.column)]
+        if self.kind is ColumnKind.INTEGER:
+            ends = np.array([np.ceil(ends[0]), np.floor(ends[1])])
+        return [f"{value:g}" for value in ends]
 
     def _cells_of_values(self, x: FloatArray) -> IntArray:
         """Return the cell (n,) of each value; a gap without rows goes to its nearer atom."""

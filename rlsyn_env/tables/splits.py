@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -150,6 +151,8 @@ def _split(
     if len(units) < 2:
         raise TableError(f"{len(units)} rows cannot be split; at least 2 are needed")
     strata = None if classes is None else _strata(classes[units], size)
+    if math.ceil(size * len(units)) >= len(units):
+        raise TableError(f"a share of {size:g} leaves none of {len(units)} rows; hold out fewer")
     first, second = train_test_split(units, test_size=size, random_state=seed, stratify=strata)
     return first, second
 

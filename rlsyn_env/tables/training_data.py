@@ -1,8 +1,9 @@
 """The schema that a run trains with: inferred or given, checked.
 
 What is inferred here is the form of a column in the whole table: kind, levels, decimals,
-resolution, whether and how often values are missing. Bounds, quantiles and shares of levels are those of the
-training rows. A schema that is given counts as a person's knowledge, whatever it was made from.
+resolution, whether and how often values are missing. Bounds, quantiles and shares of levels are
+those of the training rows. A schema that is given counts as a person's knowledge, whatever it was
+made from.
 """
 
 from __future__ import annotations

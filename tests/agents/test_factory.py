@@ -162,6 +162,16 @@ def test_sb3s_own_policy_may_be_chosen():
         ("sac", {"policy_kwargs": {"features_extractor_kwargs": {"wide": 3}}}, "'wide'.*width"),
         ("dqn", {"policy_kwargs": {"temperature": 0}}, "temperature must be above 0"),
         ("sac", {"ent_coef": "much"}, "SAC cannot be built"),
+        ("ppo", {"n_steps": 0}, "'n_steps' must be at least 1, got 0"),
+        ("trpo", {"n_steps": -4}, "'n_steps' must be at least 1"),
+        ("ppo", {"n_epochs": 0}, "'n_epochs' must be at least 1"),
+        ("a2c", {"n_steps": 0}, "'n_steps' must be at least 1"),
+        ("sac", {"train_freq": 0}, "'train_freq' must be at least 1"),
+        ("sac", {"train_freq": [0, "step"]}, "'train_freq' must be at least 1"),
+        ("ars", {"n_delta": 0}, "'n_delta' must be at least 1"),
+        ("ppo", {"gamma": float("nan")}, "'gamma' must be a finite number"),
+        ("ppo", {"ent_coef": float("inf")}, "'ent_coef' must be a finite number"),
+        ("ppo", {"policy": "MultiInputPolicy"}, "PPO cannot be built"),
     ],
 )
 def test_wrong_hyperparameters_get_one_clear_error(name, hyperparams, message):

@@ -97,6 +97,8 @@ def test_what_could_not_be_judged_is_refused_before_it_is_trained(
     options = ["--data", table, "--target", "died"]
     result = cli("train", *options, "--test-size", "0.1", *tiny)
     refused(result, work, "10 test rows, got 9", "--test-size 0")
+    result = cli("train", *options, "--test-size", "0.95", *tiny)
+    refused(result, work, "10 training rows", "hold out fewer")
     grouped = mixed_table.assign(ward=[f"w{i % 3}" for i in range(len(mixed_table))])
     grouped.to_csv(tmp_path / "grouped.csv", index=False)
     options = ["--data", tmp_path / "grouped.csv", "--target", "died", "--group", "ward"]
@@ -146,6 +148,15 @@ OPTIONS = {
     "resume without a folder": (["--resume"], ["--resume"]),
     "resume of nothing": (["--resume", "runs/none"], ["runs/none"]),
     "overwrite without a folder": (["--overwrite"], ["--out"]),
+    "no target's name": (["--target", ""], ["--target", "empty"]),
+    "no group's name": (["--group", ""], ["--group", "empty"]),
+    "nothing left to train on": (["--test-size", "0.999"], ["0.999", "hold out fewer"]),
+    "a module without a name": (["--algo", ":"], ["':'"]),
+    "a device that holds nothing": (["--device", "meta"], ["meta"]),
+    "an option of a learner that is not there": (
+        ["--algo", "sac", "--set", "imitation.steps=2"],
+        ["--set imitation", "autoregressive"],
+    ),
     "module that is missing": (["--algo", "no_such_module:Agent"], ["no_such_module"]),
 }
 

@@ -133,6 +133,41 @@ def test_a_finished_run_is_resumed_only_further(csv_run: Path, cli) -> None:
     assert json.loads((csv_run / "status.json").read_text())["records"] == 96
 
 
+def test_a_damaged_checkpoint_leaves_a_finished_run_as_it_was(csv_run: Path, cli) -> None:
+    files = [csv_run / name for name in ("status.json", "config.yaml")]
+    before = [file.read_bytes() for file in files]
+    agent = max(csv_run.glob("checkpoints/0*/agent.zip"))
+    agent.write_bytes(agent.read_bytes()[:5000])
+    code, _, err = cli("train", "--resume", "runs/mine", "--total-records", "96")
+    assert code == 2
+    assert "agent.zip" in err
+    assert [file.read_bytes() for file in files] == before
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("config.yaml", "options: [1]\n"),
+        ("config.yaml", "seed: 1\n"),
+        ("model/generator.yaml", "format: 3\n"),
+        ("split.json", '{"train": [0, 1, 1000000], "validation": [], "test": [2]}'),
+        ("encoder.json", '{"format": "rlsyn-encoder", "version": 0}'),
+    ],
+)
+def test_a_damaged_file_of_a_run_is_named(csv_run: Path, cli, file: str, content: str) -> None:
+    (csv_run / file).write_text(content)
+    commands = [
+        ("generate", csv_run, "-n", 5, "--out", "a.csv", "--no-progress"),
+        ("evaluate", csv_run, "--out", "again", "--no-progress"),
+        ("train", "--resume", csv_run, "--total-records", "96"),
+    ]
+    results = [cli(*command) for command in commands]
+    refusals = [err for code, _, err in results if code == 2]
+    assert refusals
+    assert all(code in (0, 2) for code, _, _ in results)
+    assert all(Path(file).name in err and len(err.splitlines()) == 1 for err in refusals)
+
+
 @pytest.mark.slow
 def test_a_run_going_further_counts_as_unfinished(csv_run: Path, cli, monkeypatch) -> None:
     with monkeypatch.context() as patch:

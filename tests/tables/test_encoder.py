@@ -1,6 +1,7 @@
 """The encoder on mixed tables: dtypes, order of columns, pinned values, user's schemas."""
 
 import dataclasses
+import json
 import time
 
 import numpy as np
@@ -226,3 +227,48 @@ def test_dates_of_every_resolution_come_back(seconds):
     if seconds >= 1 and 86400 % seconds == 0:
         on_grid = (drawn.to_numpy().astype("int64") % int(seconds * 1e6)) == 0
         assert on_grid.all() or seconds == 86400  # the days here begin at ten o'clock
+
+
+def test_a_value_that_no_row_is_near_is_refused_and_named():
+    rng = np.random.default_rng(3)
+    table = pd.DataFrame({"bmi": rng.normal(27, 4, 120).round(1), "age": rng.integers(20, 90, 120)})
+    encoder = RecordEncoder.fit(table)
+    refused = 0
+    for name, step in (("bmi", 0.1), ("age", 1)):
+        first, last = table[name].quantile([0.05, 0.95]) // step
+        position = encoder.positions([name])[0]
+        for value in (np.arange(first, last) * step).round(1):
+            try:
+                low, high = encoder.encode_value(name, value)
+            except EncodingError as error:
+                refused += "no training row lies near it" in str(error)
+                assert value not in set(table[name])
+                continue
+            record = np.full((1, 2), 0.5, dtype=np.float32)
+            record[:, position] = (low + high) / 2
+            assert encoder.decode(record)[name].iloc[0] == value
+    assert 0 < refused < 40
+    with pytest.raises(EncodingError, match=r"'age' is integer: 20\.5 is not whole"):
+        encoder.encode_value("age", 20.5)
+    with pytest.raises(EncodingError, match="never takes the value 1000: generated values range"):
+        encoder.encode_value("age", 1000)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda data: data.pop("schema"),
+        lambda data: data.pop("features"),
+        lambda data: data.update(features=5),
+        lambda data: data["features"][0].pop("edges"),
+        lambda data: data["features"][0].update(edges=["a"]),
+    ],
+)
+def test_a_damaged_encoder_is_named(tmp_path, change):
+    encoder = RecordEncoder.fit(mixed())
+    data = json.loads(encoder.to_json())
+    change(data)
+    path = tmp_path / "encoder.json"
+    path.write_text(json.dumps(data))
+    with pytest.raises(RLSynError, match=r"encoder\.json"):
+        RecordEncoder.load(path)

@@ -116,3 +116,9 @@ def test_a_schema_says_that_many_numbers_are_classes():
     stratified = split_rows(table, target="site", target_kind=ColumnKind.CATEGORICAL)
     assert table["site"].iloc[plain.test].value_counts().nunique() > 1
     assert set(table["site"].iloc[stratified.test].value_counts()) == {6}
+
+
+def test_a_share_that_leaves_no_row_is_refused():
+    table = pd.DataFrame({"x": np.arange(120.0)})
+    with pytest.raises(TableError, match="leaves none of 120 rows; hold out fewer"):
+        split_rows(table, test_size=0.999)
