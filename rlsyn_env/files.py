@@ -27,7 +27,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
             os.fsync(file.fileno())
         temporary.replace(target)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the first error counts (a name too long to remove)
+            temporary.unlink(missing_ok=True)
         raise
 
 

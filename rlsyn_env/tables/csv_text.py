@@ -30,6 +30,9 @@ _LEADING_ZERO = re.compile(rb'(?:^|[,;\t|"\n])-?0\d')
 _LEADING_ZERO_CELL = re.compile(r"-?0\d+")
 _DECIMAL_COMMA = re.compile(r"[-+]?(0|[1-9]\d*)(,\d+)?([eE][-+]?\d+)?")
 _THOUSANDS = re.compile(r"[-+]?[1-9]\d*(,\d{3})?")
+_INFINITE = re.compile(r"[-+]?inf(inity)?", re.IGNORECASE)  # what pandas reads as a number
+_QUOTED = re.compile(r'(?<![^,;\t|\r\n])"[^"]*(?:""[^"]*)*"')
+_LONGEST_HEADER = 2**16  # characters that are searched for quoted names over several lines
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?")
 
@@ -77,7 +80,10 @@ def _read_bytes(path: Path, *, gzipped: bool) -> bytes:
 
 
 def _find_separator(text: str) -> str:
-    header = text.lstrip("\r\n").split("\n", 1)[0]
+    """Return the separator that the header has most of, those in quoted names aside."""
+    text = text.lstrip("\r\n")
+    start = text[: max(text.find("\n"), _LONGEST_HEADER)]
+    header = _QUOTED.sub("", start).split("\n", 1)[0]
     return max(_SEPARATORS, key=header.count) if any(s in header for s in _SEPARATORS) else ","
 
 
@@ -85,20 +91,31 @@ def _check_lines(text: str, separator: str, path: Path) -> list[str]:
     """Return the column names; TableError for duplicate names and lines of unequal length."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     names: list[str] = []
+    first = 1  # line of the current record
     try:
         for fields in reader:
-            if not fields:
-                continue
-            if not names:
+            if fields and not names:
                 names = fields
                 check_duplicates([name for name in names if name], str(path))
-            elif len(fields) != len(names):
+            elif fields and len(fields) != len(names):
+                if reader.line_num > first:
+                    raise TableError(
+                        f"{path}, line {first}: {len(fields)} fields up to line {reader.line_num}, "
+                        f"but the header has {len(names)}; is a quote opened in line {first} never "
+                        "closed? Close it, or remove it"
+                    )
                 raise TableError(
                     f"{path}, line {reader.line_num}: {len(fields)} fields, but the header has "
                     f"{len(names)}; it is not a CSV table, or a value holds an unquoted "
                     f"{separator!r}"
                 )
+            first = reader.line_num + 1
     except csv.Error as error:
+        if reader.line_num > first:  # a value of so many lines that the reader gives up
+            raise TableError(
+                f"{path}, line {first}: a quote is opened here and not closed for many lines "
+                f"({error}); close it, or remove it"
+            ) from error
         raise TableError(f"{path}, line {reader.line_num}: not a CSV table ({error})") from error
     return names
 
@@ -116,7 +133,21 @@ def _parse(text: str, separator: str, names: list[str], path: Path) -> pd.DataFr
             **_EXACT_FLOATS,
         )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
+        if "EOF inside string" in str(error):  # its row counts neither blank nor quoted lines
+            raise TableError(
+                f"{path}, line {_last_record(text, separator)}: a quote is opened here and never "
+                "closed; close it, or remove it"
+            ) from error
         raise TableError(f"{path} is not a CSV table: {error}") from error
+
+
+def _last_record(text: str, separator: str) -> int:
+    """Return the line, from 1, in which the last record begins."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    first = following = 1
+    for _ in reader:
+        first, following = following, reader.line_num + 1
+    return first
 
 
 def _keep_codes(table: pd.DataFrame, text: str, separator: str, path: Path) -> pd.DataFrame:
@@ -170,7 +201,9 @@ def _interpret(series: pd.Series, *, decimal_commas: bool) -> pd.Series:
 
 
 def _have_decimal_commas(values: list[str]) -> bool:
-    fractions = [_DECIMAL_COMMA.fullmatch(value.strip()) for value in values]
+    # Infinite values are numbers here too, so that they are refused and not taken for levels.
+    finite = [value for value in values if not _INFINITE.fullmatch(value.strip())]
+    fractions = [_DECIMAL_COMMA.fullmatch(value.strip()) for value in finite]
     sure = [match is not None and not _THOUSANDS.fullmatch(match[0]) for match in fractions]
     return all(fractions) and any(sure)
 

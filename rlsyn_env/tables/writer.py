@@ -51,13 +51,13 @@ class TableWriter:
             raise TableError(f"{self.path}: the name must end in {', '.join(TABLE_SUFFIXES)}")
         self.rows = 0
         self._schema = schema.schema if isinstance(schema, RecordEncoder) else schema
-        self._stack = contextlib.ExitStack()
         if self.path.suffix.lower() in _PARQUET_SUFFIXES:
             self._chunks: _Chunks = _ParquetChunks(self.path)
         else:
             self._chunks = _CsvChunks(self._schema)
-        temporary = self._stack.enter_context(atomic_path(self.path))
-        self._chunks.open(temporary)
+        with contextlib.ExitStack() as stack:  # a file that cannot be opened leaves nothing
+            self._chunks.open(stack.enter_context(atomic_path(self.path)))
+            self._stack = stack.pop_all()
         self._open = True
 
     def write(self, table: pd.DataFrame) -> None:
@@ -126,7 +126,7 @@ class _CsvChunks:
             }
 
     def open(self, path: Path) -> None:
-        if path.suffix == ".gz":
+        if path.suffix.lower() == ".gz":
             self._file = gzip.open(path, "wt", encoding="utf-8", newline="")  # noqa: SIM115
         else:
             self._file = path.open("w", encoding="utf-8", newline="")

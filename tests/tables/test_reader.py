@@ -56,6 +56,23 @@ def test_other_separators_and_bom(tmp_path, separator):
     assert table["a"].tolist() == [1, 2]
 
 
+@pytest.mark.parametrize(
+    ("header", "names"),
+    [
+        ('"a;b;c;d",e,y', ["a;b;c;d", "e", "y"]),
+        ('"a,b ""x"", c";e;y', ['a,b "x", c', "e", "y"]),
+        ('"a\nb;c;d;e",e,y', ["a\nb;c;d;e", "e", "y"]),
+        ('a 5",e,"y;1"', ['a 5"', "e", "y;1"]),
+    ],
+)
+def test_separators_inside_quoted_names_do_not_count(tmp_path, header, names):
+    separator = ";" if ";e;" in header else ","
+    rows = "".join(f"{i},{i},1\n".replace(",", separator) for i in range(3))
+    table = read_table(write(tmp_path, f"{header}\n{rows}"))
+    assert list(table) == names
+    assert table["e"].tolist() == [0, 1, 2]
+
+
 def test_decimal_commas(tmp_path):
     path = write(
         tmp_path, "w;k;t;c;n\n65,4;1,234;a;01,5;2,5\n70;2,500;b;02,5;?\n-1,25;7;1,5;03;3\n"
@@ -91,6 +108,10 @@ def test_one_column_with_missing_rows(tmp_path):
         ("a,b\n1,2\n1,2,3\n", "line 3: 3 fields, but the header has 2"),
         ("a,b\n1,2\n1\n", "line 3: 1 fields"),
         ("a,b\n1,2\n3,inf\n", "column 'b', row 2: infinite"),
+        ("a;b\n1;2,5\n3;-Inf\n", "column 'b', row 2: infinite"),
+        ('a,b,c\n1,"x,0\n2,y,0\n3,z,0\n', "line 2: 2 fields up to line 4, .* quote"),
+        ('a,b\n1,x\n2,"y\n3,z\n', "line 3: a quote is opened here and never closed"),
+        ('a,b\n1,x\n2,"y\n' + "3,z\n" * 50_000, "line 3: a quote is opened here"),
         (b"\x00\x01\x02\x03junk", "binary data"),
         ("a,b\n1,2\n".encode("utf-16"), "UTF-16"),
         (b"a,b\n1,\xff\xfe\n", "line 2: not UTF-8"),

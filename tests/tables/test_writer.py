@@ -1,5 +1,6 @@
 """Writing tables chunk by chunk, and reading them back."""
 
+import gc
 import time
 import tracemalloc
 
@@ -44,6 +45,21 @@ def test_csv_text_is_as_people_write_it(tmp_path):
     lines = (tmp_path / "t.csv").read_text().splitlines()
     assert lines[1] == "NA,1,1.0,12.5,True,True,2020-01-31,2020-01-31 10:00:01"
     assert lines[2] == '"a, b",2,,0.1,False,,,2020-01-31 10:00:01'
+
+
+def test_capital_suffixes_mean_the_same(tmp_path):
+    path = tmp_path / "T.CSV.GZ"
+    write_table(sample(), path)
+    assert path.read_bytes()[:2] == b"\x1f\x8b"
+    pd.testing.assert_frame_equal(read_table(path), sample(), check_dtype=False)
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+def test_a_name_that_is_too_long_is_one_error(tmp_path):
+    with pytest.raises(OSError, match="name too long"):
+        TableWriter(tmp_path / f"{'x' * 300}.csv")
+    gc.collect()
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
