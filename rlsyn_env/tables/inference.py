@@ -31,10 +31,9 @@ from rlsyn_env.tables.schema import (
     ColumnKind,
     ColumnSchema,
     TableSchema,
-    nearest,
 )
 from rlsyn_env.tables.schema_files import default_dtype
-from rlsyn_env.tables.table_check import check_table
+from rlsyn_env.tables.table_check import check_table, check_whole_numbers, column_hint
 
 
 def infer_schema(
@@ -57,20 +56,21 @@ def infer_schema(
             (:func:`rlsyn_env.tables.derived.detection.derive_columns`).
 
     Raises:
-        TableError: the table cannot be used (duplicate names, infinite values, no rows), or a
-            named column does not exist.
+        TableError: the table cannot be used (duplicate names, infinite values, no rows, whole
+            numbers of 2^63 and more), or a named column does not exist.
     """
     check_table(table)
     names = [str(name) for name in table.columns]
     for role, wanted in (("target", target), ("group", group), *(("drop", d) for d in drop)):
         if wanted is not None and wanted not in names:
             what = "column to drop" if role == "drop" else role
-            hint = nearest(wanted, names)
+            hint = column_hint(wanted, table)
             raise TableError(f"{what} {wanted!r} does not exist in the table{hint}")
     if target is not None and target in drop:
         raise TableError(f"target {target!r} is also among the columns to drop")
     columns = tuple(infer_column(table[name], name) for name in names if name not in drop)
     schema = TableSchema(columns, target=target, group=group, dropped=tuple(drop))
+    check_whole_numbers(table, schema)
     return derive_columns(schema, table) if derive else schema
 
 
@@ -177,9 +177,10 @@ def _levels(series: pd.Series) -> tuple[Any, ...]:
 def complete_schema(schema: TableSchema, table: pd.DataFrame) -> TableSchema:
     """Return ``schema`` with what it leaves empty filled in from ``table``, after checking it.
 
-    SchemaError where the two do not match.
+    SchemaError where the two do not match, TableError for whole numbers of 2^63 and more.
     """
     schema.check(table)
+    check_whole_numbers(table, schema)
     columns = tuple(describe(table[column.name], column) for column in schema.columns)
     complete = dataclasses.replace(schema, columns=columns)
     check_formulas(complete, "the schema")

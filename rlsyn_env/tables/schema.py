@@ -8,7 +8,6 @@ are smoothed outer quantiles (design, section 1).
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum
@@ -18,6 +17,7 @@ import pandas as pd
 
 from rlsyn_env.errors import SchemaError
 from rlsyn_env.tables.derived.formulas import Formula
+from rlsyn_env.tables.level_notices import level_notices
 
 
 class ColumnKind(str, Enum):
@@ -38,8 +38,6 @@ LEVEL_KINDS = frozenset({ColumnKind.BINARY, ColumnKind.BOOLEAN, ColumnKind.CATEG
 ORDERED_KINDS = frozenset({ColumnKind.INTEGER, ColumnKind.CONTINUOUS, ColumnKind.DATETIME})
 FEATURE_KINDS = LEVEL_KINDS | ORDERED_KINDS
 _MANY_DROPPED = 12
-_MANY_LEVELS = 50
-_DATE_LEVEL = re.compile(r"\d{1,2}([./-])\d{1,2}\1(\d{4}|\d{2})|\d{4}([./])\d{1,2}\3\d{1,2}")
 
 
 @dataclass(frozen=True)
@@ -154,7 +152,7 @@ class TableSchema:
             elif column.derived is not None:
                 notices.append(f"column {column.name!r} is computed: {column.derived.short_text}")
             elif column.kind is ColumnKind.CATEGORICAL:
-                notices += _level_notices(column)
+                notices += level_notices(column)
         if len(self.dropped) > _MANY_DROPPED:
             shown = ", ".join(repr(name) for name in self.dropped[:3])
             notices.append(f"{len(self.dropped):,} columns are dropped ({shown}, ...)")
@@ -205,19 +203,3 @@ def nearest(name: str, names: tuple[str, ...] | list[str], *, show: bool = True)
         return ""
     shown = ", ".join(repr(str(known)) for known in names[:8])
     return f"; columns are {shown}{', ...' if len(names) > 8 else ''}"
-
-
-def _level_notices(column: ColumnSchema) -> list[str]:
-    """Warn of levels that are no classes: dates in another form, names of persons."""
-    texts = [level for level in column.levels if isinstance(level, str)]
-    if texts and all(_DATE_LEVEL.fullmatch(text) for text in texts):
-        return [
-            f"column {column.name!r} looks like dates, which are read as YYYY-MM-DD only: taken as "
-            f"{len(texts):,} levels"
-        ]
-    if len(texts) > _MANY_LEVELS:
-        return [
-            f"column {column.name!r} has {len(texts):,} levels, which are written as they are: "
-            "drop it if they name persons"
-        ]
-    return []

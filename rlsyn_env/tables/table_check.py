@@ -7,9 +7,10 @@ import pandas as pd
 
 from rlsyn_env.errors import TableError
 from rlsyn_env.tables.column_values import native
-from rlsyn_env.tables.schema import ColumnKind, TableSchema, nearest
+from rlsyn_env.tables.schema import ORDERED_KINDS, ColumnKind, TableSchema, nearest
 
 LEAST_ROWS = 30
+_TOO_LARGE = 2**63  # what whole numbers are generated as holds no more
 
 
 def check_table(table: pd.DataFrame, source: str = "the table") -> None:
@@ -51,6 +52,31 @@ def check_duplicates(names: list[str], source: str) -> None:
         )
 
 
+def check_whole_numbers(table: pd.DataFrame, schema: TableSchema) -> None:
+    """Raise TableError for a column to generate that holds whole numbers of 2^63 or more."""
+    for name in schema.compared_names:
+        values = table[name]
+        if schema.column(name).kind not in ORDERED_KINDS:
+            continue
+        if not pd.api.types.is_unsigned_integer_dtype(values.dtype):
+            continue
+        large = (values >= _TOO_LARGE).fillna(False).to_numpy(dtype=bool)
+        if large.any():
+            row = int(np.argmax(large))
+            raise TableError(
+                f"column {name!r}, row {row + 1}: the whole number {values.iloc[row]} is too large "
+                "to be generated (2^63 or more); write the column's numbers with a decimal point, "
+                "with a letter in front if they are codes, or drop the column"
+            )
+
+
+def column_hint(name: str, table: pd.DataFrame) -> str:
+    """Return a hint for a name that is no column of ``table``: the index, or the nearest names."""
+    if name in table.index.names:
+        return ": it is the index; save the table after table.reset_index()"
+    return nearest(name, [str(column) for column in table.columns])
+
+
 def check_trainable(table: pd.DataFrame, schema: TableSchema, source: str = "the table") -> None:
     """Raise TableError when ``table`` cannot be trained on as ``schema`` says.
 
@@ -62,7 +88,7 @@ def check_trainable(table: pd.DataFrame, schema: TableSchema, source: str = "the
         raise TableError(f"{source} has {len(table)} rows; at least {LEAST_ROWS} are needed")
     for role, name in (("target", schema.target), ("group", schema.group)):
         if name is not None and name not in table.columns:
-            hint = nearest(name, [str(column) for column in table.columns])
+            hint = column_hint(name, table)
             raise TableError(f"{role} {name!r} does not exist in {source}{hint}")
     if not schema.feature_names:
         raise TableError(f"{source} has no column that can be generated: all are left out")

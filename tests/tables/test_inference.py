@@ -146,6 +146,24 @@ def test_types_that_cannot_be_generated(series, message):
         infer_schema(pd.DataFrame({"odd": series}))
 
 
+@pytest.mark.parametrize("dtype", ["uint64", "UInt64"])
+def test_whole_numbers_that_no_generator_holds_are_refused_where_they_are_generated(dtype):
+    values = np.arange(N, dtype="uint64") % 30 * 1_000_003
+    values[7] = 2**63
+    table = pd.DataFrame({"hash": pd.array(values, dtype=dtype), "x": RNG.normal(size=N)})
+    with pytest.raises(TableError, match=r"'hash', row 8: .* 9223372036854775808 .* too large"):
+        infer_schema(table)
+    assert infer_schema(table, group="hash").feature_names == ("x",)
+    table["hash"] = pd.array(np.minimum(values, 2**63 - 1), dtype=dtype)
+    assert infer_schema(table).feature_names == ("hash", "x")
+
+
+def test_a_name_of_the_index_is_told():
+    table = pd.DataFrame({"x": [1.5, 2.5]}, index=pd.Index([7, 8], name="pid"))
+    with pytest.raises(TableError, match=r"group 'pid' .* the index; .*reset_index"):
+        infer_schema(table, group="pid")
+
+
 def test_levels_that_are_no_classes_are_told():
     n = 300
     table = pd.DataFrame(
@@ -159,3 +177,22 @@ def test_levels_that_are_no_classes_are_told():
     assert [notice.split("'")[1] for notice in notices] == ["seen", "name"]
     assert "YYYY-MM-DD" in notices[0]
     assert "80 levels" in notices[1]
+
+
+@pytest.mark.parametrize(
+    ("usual", "odd", "words"),
+    [
+        ([f"2020-01-{1 + i % 28:02d}" for i in range(N)], "2020-02-30", ("dates", "'2020-02-30'")),
+        ([str(i % 25) for i in range(N)], "12O", ("numbers", "'12O'")),
+        ([i % 25 for i in range(N)], 10**25, ("numbers", "'10000")),
+        ([f"{i % 25:03d}" for i in range(N)], "12O", ()),  # codes
+        ([f"code {i % 25}" for i in range(N)], "12", ()),
+        ([str(i % 5) for i in range(N)], "no", ()),
+    ],
+)
+def test_values_that_make_levels_of_dates_and_numbers_are_told(usual, odd, words):
+    schema = infer_schema(pd.DataFrame({"value": pd.Series([*usual, odd], dtype=object)}))
+    assert schema.column("value").kind.value == "categorical"
+    notices = schema.notices()
+    assert len(notices) == bool(words)
+    assert all(word in notices[0] for word in ("'value'", "1 of its", *words) if words)
