@@ -86,9 +86,11 @@ def _check_out(out: Path) -> Path:
     """Return where the schema goes; ConfigError before any work when a file cannot be written."""
     from importlib.util import find_spec
 
+    from agents.cli.options import check_out_file
     from rlsyn_env.errors import ConfigError
     from rlsyn_env.tables.writer import TABLE_SUFFIXES
 
+    check_out_file(out)
     suffix = next((s for s in TABLE_SUFFIXES if out.name.lower().endswith(s)), None)
     if suffix is None:
         raise ConfigError(f"--out {out}: the name must end in {', '.join(TABLE_SUFFIXES)}")

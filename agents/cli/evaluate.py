@@ -72,6 +72,7 @@ class _Task:
 def run(arguments: argparse.Namespace) -> int:
     """Judge, write ``metrics.json`` and ``report.html``, print the table."""
     from agents.cli.options import (
+        check_out_folder,
         command_line,
         note,
         print_report,
@@ -95,8 +96,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConfigError(f"--n-jobs must be at least 1, got {options.n_jobs}")
     if arguments.seed is not None and arguments.seed < 0:
         raise ConfigError(f"--seed must not be negative, got {arguments.seed}")
-    if arguments.out is not None and arguments.out.exists() and not arguments.out.is_dir():
-        raise ConfigError(f"--out {arguments.out} is a file; give a folder")
+    if arguments.out is not None:
+        check_out_folder(arguments.out)
     task = _run_task(arguments) if arguments.run_folder is not None else _table_task(arguments)
     with step_bar(progress_console(arguments)) as show:
         report = judge(
@@ -133,6 +134,11 @@ def _run_task(arguments: argparse.Namespace) -> _Task:
     if wrong:
         raise ConfigError(f"--{wrong[0]} does not go with a run's folder: the run knows it")
     folder = RunFolder(arguments.run_folder)
+    if folder.path.is_file():
+        raise ConfigError(
+            f"{folder.path} is a file, not a run's folder; a table is judged with --train, --test, "
+            "--synthetic and --out"
+        )
     if not folder.path.is_dir():
         raise ConfigError(f"{folder.path} does not exist")
     saved = folder.load_config()

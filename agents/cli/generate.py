@@ -34,12 +34,20 @@ def run(arguments: argparse.Namespace) -> int:
     import torch
     from rich.progress import Progress
 
-    from agents.cli.options import NO_CONSTRAINTS, note, parse_fixed, progress_console, say
+    from agents.cli.options import (
+        NO_CONSTRAINTS,
+        check_out_file,
+        note,
+        parse_fixed,
+        progress_console,
+        say,
+    )
     from agents.generation import load_generator
     from agents.runs.outcome import write_synthetic
     from rlsyn_env.errors import ConfigError
 
     out: Path = arguments.out
+    check_out_file(out)
     if out.exists() and not arguments.overwrite:
         raise ConfigError(f"--out {out} exists; add --overwrite or choose another name")
     if arguments.n < 1:

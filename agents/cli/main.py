@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+import signal
 import sys
+import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import FrameType
 
 from agents.cli import algos, cohort, datasets, evaluate, generate, schema, train
 from agents.cli.options import note
@@ -22,7 +26,11 @@ _COMMANDS = {
     "schema": schema,
     "algos": algos,
 }
-EXIT_FAILURE, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
+EXIT_FAILURE, EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 2, 130, 143
+
+
+class _Terminated(BaseException):
+    """Unwinds the command after SIGTERM, so that files in the making are removed."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -50,13 +58,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
         0; 2 for input that cannot be used (one line on standard error, nothing written); 1 when
-        the system failed us (no space, no permission); 130 after Ctrl-C.
+        the system failed us (no space, no permission); 130 after Ctrl-C, 143 after SIGTERM.
     """
     arguments = build_parser().parse_args(argv)
     if str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))  # the module of a user's own algorithm lies there
     try:
-        with warnings.catch_warnings():
+        with _orderly_termination(), warnings.catch_warnings():
             warnings.showwarning = _show_warning
             code: int = arguments.run(arguments)
         sys.stdout.flush()
@@ -71,6 +79,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
+    except _Terminated:
+        print("terminated", file=sys.stderr)
+        return EXIT_TERMINATED
+
+
+@contextlib.contextmanager
+def _orderly_termination() -> Iterator[None]:
+    """Within it SIGTERM unwinds the command; the second one ends the process at once.
+
+    Nothing changes outside the main thread, where Python allows no handlers, and for a process
+    that ignores the signal or has a handler of its own.
+    """
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if not in_main_thread or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_DFL)
+    raise _Terminated
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:

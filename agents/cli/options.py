@@ -7,6 +7,7 @@ import contextlib
 import shlex
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -24,6 +25,32 @@ def column_name(text: str) -> str:
     if not text.strip():
         raise argparse.ArgumentTypeError("the column's name is empty")
     return text
+
+
+def check_out_file(out: Path) -> None:
+    """Raise ConfigError where no file can be written at ``out``: a folder, or below a file."""
+    from rlsyn_env.errors import ConfigError
+
+    if out.is_dir():
+        raise ConfigError(f"--out {out} is a folder; give the name of a file in it")
+    _check_parents(out)
+
+
+def check_out_folder(out: Path) -> None:
+    """Raise ConfigError where ``out`` can be no folder: a file, or below a file."""
+    from rlsyn_env.errors import ConfigError
+
+    if out.exists() and not out.is_dir():
+        raise ConfigError(f"--out {out} is a file; give a folder")
+    _check_parents(out)
+
+
+def _check_parents(out: Path) -> None:
+    from rlsyn_env.errors import ConfigError
+
+    parent = next((parent for parent in out.parents if parent.exists()), None)
+    if parent is not None and not parent.is_dir():
+        raise ConfigError(f"--out {out} lies below {parent}, which is a file; choose another place")
 
 
 def split_names(values: list[str]) -> tuple[str, ...]:

@@ -29,13 +29,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print or write the schema; notices go to standard error."""
-    from agents.cli.options import split_names
+    from agents.cli.options import check_out_file, split_names
     from rlsyn_env.errors import ConfigError
     from rlsyn_env.tables.datasets import load_dataset
     from rlsyn_env.tables.training_data import infer_dataset_schema
 
-    if arguments.out is not None and arguments.out.exists():
-        raise ConfigError(f"--out {arguments.out} exists; remove it or choose another name")
+    if arguments.out is not None:
+        check_out_file(arguments.out)
+        if arguments.out.exists():
+            raise ConfigError(f"--out {arguments.out} exists; remove it or choose another name")
     dataset = load_dataset(arguments.table)
     schema = infer_dataset_schema(
         dataset,

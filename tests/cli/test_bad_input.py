@@ -205,3 +205,25 @@ def test_the_scripts_exit_with_two(
 )
 def test_other_commands_refuse_bad_input(arguments: list[str], words: list[str], cli, work) -> None:
     refused(cli(*arguments), work, *words)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["generate", "run", "-n", "10", "--out", "..", "--overwrite"], ["--out ..", "folder"]),
+        (
+            ["generate", "run", "-n", "10", "--out", "../a.csv/b/c.csv"],
+            ["b/c.csv", "below ../a.csv"],
+        ),
+        (["evaluate", "run", "--out", "../a.csv/judged"], ["judged", "below ../a.csv"]),
+        (["evaluate", "run", "--out", "../a.csv"], ["--out ../a.csv", "is a file"]),
+        (["evaluate", "../a.csv"], ["../a.csv", "not a run's folder"]),
+        (["schema", "diabetes", "--out", "../a.csv/s.yaml"], ["below ../a.csv"]),
+        (["cohort", "simulated-ehr", "--out", "../a.csv/t.csv"], ["below ../a.csv"]),
+    ],
+)
+def test_places_that_cannot_be_written_are_refused_at_once(
+    arguments: list[str], words: list[str], cli, work
+) -> None:
+    (work.parent / "a.csv").write_text("a\n1\n")
+    refused(cli(*arguments), work, *words)

@@ -210,6 +210,30 @@ def test_generate_is_repeatable_and_keeps_fixed_values(csv_run: Path, cli, work)
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without a signal")
+def test_sigterm_leaves_nothing_of_a_table(csv_run: Path, work: Path) -> None:
+    before = sorted(work.iterdir())
+    many = ["-n", "100000000", "--out", "big.csv"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "agents.cli.main", "generate", csv_run, *many],
+        cwd=work, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 90
+        while not list(work.glob(".*-big.csv")) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert list(work.glob(".*-big.csv"))
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 143, err
+    assert err.strip().splitlines()[-1] == "terminated"
+    assert "Traceback" not in err
+    assert sorted(work.iterdir()) == before
+
+
+@pytest.mark.slow
 def test_folders_are_numbered(cli, work, tiny) -> None:
     for _ in range(2):
         code, _, err = cli(
