@@ -8,7 +8,7 @@ missing.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,8 @@ import numpy as np
 import pandas as pd
 
 from rlsyn_env.errors import TableError
+from rlsyn_env.tables.column_values import native
+from rlsyn_env.tables.level_notices import short_repr
 from rlsyn_env.tables.schema import LEVEL_KINDS, ColumnKind, ColumnSchema, TableSchema
 
 
@@ -174,11 +176,46 @@ def _numbers(values: pd.Series, role: str) -> np.ndarray:
             f"column {values.name!r} of the {role} table holds dates, but the schema says it holds "
             "numbers"
         )
-    numbers = pd.to_numeric(values, errors="coerce")
+    try:
+        numbers = pd.to_numeric(values, errors="coerce")
+    except OverflowError:  # a whole number that no float holds
+        numbers = pd.to_numeric(values.map(_without_overflow), errors="coerce")
     array = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
     _refuse(values, np.isnan(array) & values.notna().to_numpy(), role, "is not a number")
-    _refuse(values, np.isinf(array), role, "is infinite")
+    _refuse(values, np.isinf(array), role, "is infinite or too large for a number")
     return array + 0.0  # no negative zero: rows are later compared byte by byte
+
+
+def _without_overflow(value: Any) -> Any:
+    try:
+        return float(value) if isinstance(value, int) else value
+    except OverflowError:
+        return np.inf if value > 0 else -np.inf
+
+
+def refuse_far_values(
+    features: Sequence[Feature],
+    tables: Mapping[str, pd.DataFrame],
+    encoded: Mapping[str, FeatureTable],
+) -> None:
+    """Raise TableError for a number so far from the training rows that no model can take it.
+
+    Models work on numbers in units of their spread among the rows of ``train``, in float32.
+    """
+    for feature in features:
+        if not feature.numeric:
+            continue
+        known = encoded["train"].columns[feature.name]
+        known = known[~np.isnan(known)]
+        if not known.size:
+            continue
+        with np.errstate(over="ignore", invalid="ignore"):
+            center, spread = known.mean(), known.std()
+            scale = spread if spread > 1e-12 * (1 + abs(center)) else 1.0
+            for role, table in encoded.items():
+                distances = np.abs(table.columns[feature.name] - center) / scale
+                far = distances > np.finfo(np.float32).max
+                _refuse(tables[role][feature.name], far, role, "is too far from all training rows")
 
 
 def _dates(values: pd.Series, role: str) -> np.ndarray:
@@ -196,7 +233,8 @@ def _refuse(values: pd.Series, wrong: np.ndarray, role: str, what: str) -> None:
         return
     row = int(np.flatnonzero(wrong)[0])
     raise TableError(
-        f"column {values.name!r} of the {role} table, row {row + 1}: {values.iloc[row]!r} {what} "
+        f"column {values.name!r} of the {role} table, row {row + 1}: "
+        f"{short_repr(native(values.iloc[row]))} {what} "
         f"({int(wrong.sum())} such value(s)). Correct the table, or the column's kind in the schema"
     )
 

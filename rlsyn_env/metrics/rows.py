@@ -15,6 +15,7 @@ from rlsyn_env.metrics.preparation import (
     encode_tables,
     group_codes,
     independent_marginals,
+    refuse_far_values,
     subsample,
 )
 from rlsyn_env.tables.schema import TableSchema
@@ -82,7 +83,8 @@ def judged_rows(
     """Encode the three tables and draw the reference; also returns notices for the reader.
 
     Raises:
-        TableError: a table has fewer than 10 rows, lacks a column, or holds a wrong value.
+        TableError: a table has fewer than 10 rows, lacks a column, or holds a wrong value or one
+            that is too far from the training rows.
     """
     tables = {"train": train, "test": test, "synthetic": synthetic}
     for role, table in tables.items():
@@ -91,6 +93,7 @@ def judged_rows(
                 f"the {role} table has {len(table)} rows; an evaluation needs at least {MIN_ROWS}"
             )
     features, encoded = encode_tables(tables, schema, exclude=(group,) if group else ())
+    refuse_far_values(features, tables, encoded)
     notices = list(schema.notices())
     named = {column.name for column in schema.columns}
     extra = [str(name) for name in synthetic.columns if name not in named and name != group]

@@ -55,8 +55,8 @@ def _spoiled(column: ColumnSchema) -> str:
         if odd:
             return (
                 f"column {column.name!r} holds {what} but for {len(odd):,} of its {len(texts):,} "
-                f"distinct values, such as {_short(odd[0])}: taken as levels; correct such values "
-                "or leave them empty if they are mistakes"
+                f"distinct values, such as {short_repr(odd[0])}: taken as levels; correct such "
+                "values or leave them empty if they are mistakes"
             )
     return ""
 
@@ -93,6 +93,7 @@ def _is_number(text: str) -> bool:
     return math.isfinite(value) and not (digits and abs(int(text)) > _LARGEST_WHOLE)
 
 
-def _short(value: Any) -> str:
+def short_repr(value: Any) -> str:
+    """Return ``repr(value)`` for one line of a message: its start where it is long."""
     text = repr(value)
     return text if len(text) <= 40 else f"{text[:36]}...{text[-1]}"

@@ -12,6 +12,7 @@ from rlsyn_env.metrics.preparation import (
     independent_marginals,
     subsample,
 )
+from rlsyn_env.metrics.rows import judged_rows
 from rlsyn_env.tables.schema import ColumnKind
 
 
@@ -35,9 +36,21 @@ def test_infinite_values_and_dates_are_refused_in_numbers(make_schema):
     schema = make_schema(x=ColumnKind.CONTINUOUS)
     with pytest.raises(TableError, match=r"row 2: .*infinite"):
         encode_tables({"test": pd.DataFrame({"x": [1.0, -np.inf]})}, schema)
+    huge = pd.DataFrame({"x": pd.Series([1, 10**400], dtype=object)})
+    with pytest.raises(TableError, match=r"row 2: 1000.*\.\.\..* infinite"):
+        encode_tables({"test": huge}, schema)
     dates = pd.DataFrame({"x": pd.to_datetime(["2020-01-01", "2020-01-02"])})
     with pytest.raises(TableError, match="holds dates"):
         encode_tables({"test": dates}, schema)
+
+
+def test_values_that_no_model_can_take_are_refused(cohort_schema, make_cohort):
+    train, test, synthetic = (make_cohort(40, seed) for seed in range(3))
+    judged_rows(train, test, synthetic.assign(age=1e30), cohort_schema, group=None, seed=0)
+    with pytest.raises(
+        TableError, match=r"'age' of the synthetic table, row 1: 1e\+308 is too far"
+    ):
+        judged_rows(train, test, synthetic.assign(age=1e308), cohort_schema, group=None, seed=0)
 
 
 def test_empty_and_repeated_are_refused(make_schema):

@@ -163,6 +163,23 @@ def test_parquet_without_pyarrow(tmp_path, monkeypatch):
         read_table(write(tmp_path, b"PAR1....", "t.parquet"))
 
 
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (["0.5", "", "abc", "x"], r"'v', row 3: 'abc' does not fit float64; correct"),
+        (["7", "", "1.5", "x"], r"'v', row 3: '1.5' does not fit Int64"),
+        (["7", "8", "1" * 50, "9"], r"'v', row 3: 1111.*\.\.\.1 does not fit int64"),
+    ],
+)
+def test_a_value_that_does_not_fit_the_schema_is_named(tmp_path, values, message):
+    usual = np.arange(40) / (4 if "float" in message else 1) + 5
+    schema = infer_schema(pd.DataFrame({"v": usual if "float" in message else usual.astype(int)}))
+    path = write(tmp_path, "v,w\n" + "".join(f"{value},1\n" for value in values))
+    with pytest.raises(TableError, match=message) as caught:
+        read_table(path, schema=schema)
+    assert str(path) in str(caught.value)
+
+
 def test_schema_gives_its_dtypes(tmp_path):
     original = pd.DataFrame(
         {
