@@ -59,6 +59,22 @@ def steps(model, rollouts: int) -> int:
     return 64 * model.env.core.episode_length * rollouts
 
 
+class AtRolloutStarts(BaseCallback):
+    """Keeps some of the actor's weights, and the learning rate at the full budget's start."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weights: list[torch.Tensor] = []
+        self.rates: list[float] = []
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_rollout_start(self) -> None:
+        self.weights.append(self.model.policy.actor.norm.bias.clone())
+        self.rates.append(self.model.lr_schedule(1.0))
+
+
 def test_imitation_teaches_dependences_before_the_first_reward(table) -> None:
     model = model_on(table, learning_rate=0.0)
     assert abs(correlation(model)) < 0.2
@@ -173,17 +189,9 @@ def test_where_no_step_of_the_warm_up_helps_the_later_ones_are_smaller_still(
     config = ImitationConfig(warm_up=500, warm_up_rate=1e-3, rate=1e-3)
     untrained = model.policy.actor.norm.bias.clone()
     callback = ImitationCallback(model.env.core.encoder, table, config, validation=table[:50])
-    weights = []
-
-    class Watch(BaseCallback):
-        def _on_step(self) -> bool:
-            return True
-
-        def _on_rollout_start(self) -> None:
-            weights.append(model.policy.actor.norm.bias.clone())
-
-    model.learn(steps(model, 1), callback=[callback, Watch()])
-    assert torch.equal(weights[0], untrained)
+    watch = AtRolloutStarts()
+    model.learn(steps(model, 1), callback=[callback, watch])
+    assert torch.equal(watch.weights[0], untrained)
     assert model.lr_schedule(1.0) == pytest.approx(1e-3 * 0.3**4)
 
 
@@ -374,26 +382,18 @@ def test_training_goes_on_from_the_best_snapshot_in_smaller_steps(
     model = model_on(table, learning_rate=1e-3)
     config = SelectionConfig(measurements=3, min_rows=50, step_back=step_back)
     callback = SelectionCallback(table[:200], table[200:], config)
-    scores, seen, rates = iter([0.2, 0.21, 0.3, 0.1]), [], []
+    scores, seen, watch = iter([0.2, 0.21, 0.3, 0.1]), [], AtRolloutStarts()
 
     def measured(self):
         seen.append(model.policy.average.norm.bias.clone())
         return SelectionScore(0.5 + next(scores), 0.0)
 
-    class Watch(BaseCallback):
-        def _on_step(self) -> bool:
-            return True
-
-        def _on_rollout_start(self) -> None:
-            rates.append(model.lr_schedule(1.0))
-            seen.append(model.policy.actor.norm.bias.clone())
-
     monkeypatch.setattr(SelectionCallback, "_score", measured)
-    model.learn(steps(model, 3), callback=[AveragingCallback(), callback, Watch()])
-    best, after_the_second, after_the_third = seen[0], seen[3], seen[5]
+    model.learn(steps(model, 3), callback=[AveragingCallback(), callback, watch])
+    best, after_the_second, after_the_third = seen[0], *watch.weights[1:]
     assert not torch.equal(after_the_second, best)  # no worse than by chance: it goes on
     assert torch.equal(after_the_third, best) == goes_back
-    assert rates == pytest.approx([1e-3, 1e-3, 3e-4 if goes_back else 1e-3])
+    assert watch.rates == pytest.approx([1e-3, 1e-3, 3e-4 if goes_back else 1e-3])
 
 
 def test_selection_without_an_average_keeps_and_goes_back_to_what_it_measured(
@@ -403,23 +403,18 @@ def test_selection_without_an_average_keeps_and_goes_back_to_what_it_measured(
     callback = SelectionCallback(
         table[:200], table[200:], SelectionConfig(measurements=3, min_rows=50)
     )
-    scores, measured, started = iter([0.4, 0.2, 0.6, 0.5]), [], []
+    scores, measured, watch = iter([0.4, 0.2, 0.6, 0.5]), [], AtRolloutStarts()
 
     def score(self):
         measured.append(model.policy.actor.norm.bias.clone())
         return SelectionScore(0.5 + next(scores), 0.0)
 
-    class Watch(BaseCallback):
-        def _on_step(self) -> bool:
-            return True
-
-        def _on_rollout_start(self) -> None:
-            started.append(model.policy.actor.norm.bias.clone())
-
     monkeypatch.setattr(SelectionCallback, "_score", score)
-    model.learn(steps(model, 3), callback=[callback, Watch()])
+    model.learn(steps(model, 3), callback=[callback, watch])
     assert not torch.equal(measured[1], measured[0])
-    assert torch.equal(started[2], measured[1])  # back to the best, which is not the untrained one
+    assert torch.equal(
+        watch.weights[2], measured[1]
+    )  # back to the best, which is not the untrained one
     assert torch.equal(model.policy.actor.norm.bias, measured[1])
     assert not model.policy.averaged
 
