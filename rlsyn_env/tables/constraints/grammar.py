@@ -2,7 +2,8 @@
 
 ``and or not & | ~``, comparisons (chained ones too), ``in`` and ``not in`` a list, ``+ - * / %``,
 numbers, quoted text, ``True`` and ``False``, and columns by name; a name that is no Python
-identifier stands in backticks. As in pandas, ``&`` and ``|`` bind like ``and`` and ``or``.
+identifier stands in backticks. As in pandas, ``&`` and ``|`` bind like ``and`` and ``or``; unlike
+there, computed sides are compared to nine digits.
 """
 
 from __future__ import annotations
