@@ -9,6 +9,7 @@ train.py --resume runs/mine
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shlex
 import sys
 from pathlib import Path
@@ -125,39 +126,41 @@ def run(arguments: argparse.Namespace) -> int:
 
     given = _given_options(arguments)
     folder = _named_folder(arguments)
-    if arguments.resume:
-        from agents.runs.config import merge_resumed
+    with contextlib.ExitStack() as held:
+        if arguments.resume:
+            from agents.runs.config import merge_resumed
 
-        assert folder is not None  # --resume without a folder is refused
-        built, checkpoint = resume_run(folder, lambda saved: merge_resumed(saved, given))
-        with folder.command_file.open("a", encoding="utf-8") as file:
-            file.write(command_line() + "\n")
-        at = checkpoint.progress["records"] if checkpoint else 0
-        say(f"resuming {folder.path} at {at:,} records")
-    else:
-        built, folder = _new_run(given, folder, overwrite=arguments.overwrite)
-        checkpoint = None
-    say(_summary(built))
-    try:
-        learn(
-            built,
-            folder,
-            checkpoint,
-            console=progress_console(arguments),
-            checkpoint_seconds=arguments.checkpoint_seconds,
-        )
-    except TrainingStopped:
-        where = shlex.quote(str(folder.path))
-        print(
-            f"stopped and saved; go on with: python train.py --resume {where}",
-            file=sys.stderr,
-            flush=True,
-        )
-        return 130
-    chooses = built.algorithm.preset.selection is not None  # others have reasons of their own
-    if chooses and built.model.num_timesteps < built.total_timesteps:
-        say(_stopped_early(built))
-    _finish(built, folder, progress_console(arguments))
+            assert folder is not None  # --resume without a folder is refused
+            held.enter_context(folder.held())
+            built, checkpoint = resume_run(folder, lambda saved: merge_resumed(saved, given))
+            with folder.command_file.open("a", encoding="utf-8") as file:
+                file.write(command_line() + "\n")
+            at = checkpoint.progress["records"] if checkpoint else 0
+            say(f"resuming {folder.path} at {at:,} records")
+        else:
+            built, folder = _new_run(given, folder, held, overwrite=arguments.overwrite)
+            checkpoint = None
+        say(_summary(built))
+        try:
+            learn(
+                built,
+                folder,
+                checkpoint,
+                console=progress_console(arguments),
+                checkpoint_seconds=arguments.checkpoint_seconds,
+            )
+        except TrainingStopped:
+            where = shlex.quote(str(folder.path))
+            print(
+                f"stopped and saved; go on with: python train.py --resume {where}",
+                file=sys.stderr,
+                flush=True,
+            )
+            return 130
+        chooses = built.algorithm.preset.selection is not None  # others have reasons of their own
+        if chooses and built.model.num_timesteps < built.total_timesteps:
+            say(_stopped_early(built))
+        _finish(built, folder, progress_console(arguments))
     return 0
 
 
@@ -209,9 +212,13 @@ def _named_folder(arguments: argparse.Namespace) -> RunFolder | None:
 
 
 def _new_run(
-    given: dict[str, Any], folder: RunFolder | None, *, overwrite: bool
+    given: dict[str, Any],
+    folder: RunFolder | None,
+    held: contextlib.ExitStack,
+    *,
+    overwrite: bool,
 ) -> tuple[Run, RunFolder]:
-    """Check everything, then make the folder."""
+    """Check everything, then make the folder, which ``held`` keeps from other processes."""
     from agents.cli.options import NO_CONSTRAINTS, command_line, note, say
     from agents.runs.config import TrainConfig
     from agents.runs.run_data import load_run_data
@@ -235,7 +242,10 @@ def _new_run(
     built = build_run(config, data)
     if folder is None:
         folder = fresh_folder(built.algorithm.name.lower(), data.name, config.seed)
+        held.enter_context(folder.held())
     else:
+        held.enter_context(folder.held())
+        folder.check_free(overwrite=overwrite)  # again: another run may have ended here meanwhile
         folder.clear()
     start_run(built, folder, command_line())
     return built, folder

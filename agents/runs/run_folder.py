@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from agents.judging import METRICS_FILE, REPORT_FILE
 from agents.runs.config import load_yaml, save_yaml
@@ -26,6 +30,7 @@ _OWN_FILES = (
     "synthetic.parquet",
 )
 _OWN_FOLDERS = ("checkpoints", "model")
+_LOCK = ".lock"
 
 
 class RunFolder:
@@ -120,10 +125,32 @@ class RunFolder:
                 f"--out {self.path} already holds {what}; add --resume to go on with it or "
                 "--overwrite to replace it, or choose another folder"
             )
-        if self.path.is_dir() and any(self.path.iterdir()):
+        if self.path.is_dir() and any(file.name != _LOCK for file in self.path.iterdir()):
             raise ConfigError(
                 f"--out {self.path} is a folder with other files in it; choose a new folder"
             )
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Make the folder and keep other processes from training in it; a dead one holds nothing.
+
+        Raises:
+            ConfigError: when another process does.
+            OSError: when the folder cannot be made.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.path / _LOCK)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise ConfigError(
+                f"another process is training in {self.path}; wait until it has ended, or choose "
+                "another folder"
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     def clear(self) -> None:
         """Remove what an earlier run wrote here, and no other file."""

@@ -18,6 +18,7 @@ from stable_baselines3 import PPO, SAC
 from agents.callbacks.selection import SelectionCallback
 from agents.registry import get_algorithm
 from agents.runs.recorder import RecordedVecEnv
+from agents.runs.run_folder import RunFolder
 from rlsyn_env.metrics.selection import SelectionScore
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -131,6 +132,30 @@ def test_a_finished_run_is_resumed_only_further(csv_run: Path, cli) -> None:
     assert code == 0, err
     assert "at 64 records" in out
     assert json.loads((csv_run / "status.json").read_text())["records"] == 96
+
+
+def test_two_processes_do_not_train_in_one_folder(csv_run: Path, cli) -> None:
+    files = {path: path.read_bytes() for path in csv_run.rglob("*") if path.is_file()}
+    with RunFolder(csv_run).held():
+        for command in (
+            ("train", "--resume", "runs/mine", "--total-records", "96"),
+            (
+                "train",
+                "--data",
+                "table.csv",
+                "--target",
+                "died",
+                "--out",
+                "runs/mine",
+                "--overwrite",
+            ),
+        ):
+            code, _, err = cli(*command)
+            assert code == 2
+            assert "another process is training in" in err
+    assert {path: path.read_bytes() for path in files} == files
+    code, _, err = cli("train", "--resume", "runs/mine", "--total-records", "96", "--no-progress")
+    assert code == 0, err
 
 
 def test_a_damaged_checkpoint_leaves_a_finished_run_as_it_was(csv_run: Path, cli) -> None:
