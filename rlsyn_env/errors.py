@@ -6,6 +6,8 @@ the command line turns any of them into one line on stderr and exit code 2.
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class RLSynError(ValueError):
     """Base of every error that wrong input can cause."""
@@ -25,3 +27,9 @@ class EncodingError(RLSynError):
 
 class ConfigError(RLSynError):
     """An option, algorithm, hyperparameter or folder cannot be used as asked."""
+
+
+def short_repr(value: Any) -> str:
+    """Return ``repr(value)`` for one line of a message: its start where it is long."""
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:36]}...{text[-1]}"

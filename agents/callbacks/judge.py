@@ -128,7 +128,7 @@ def check_judgeable(
         judged: rows that synthetic ones are judged on, called ``role``.
         group: column of their groups.
         role: of the judged rows, for the message.
-        remedy: what to do, for the message.
+        remedy: what to do where there are too few of them, for the message.
     """
     for name, rows in (("training", train), (role, judged)):
         if len(rows) < MIN_ROWS:

@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rlsyn_env.errors import TableError
+from rlsyn_env.errors import TableError, short_repr
 from rlsyn_env.tables.column_values import native
-from rlsyn_env.tables.level_notices import short_repr
 from rlsyn_env.tables.schema import LEVEL_KINDS, ColumnKind, ColumnSchema, TableSchema
 
 

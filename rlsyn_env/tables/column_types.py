@@ -5,9 +5,8 @@ from __future__ import annotations
 import pandas as pd
 from pandas.api.types import pandas_dtype
 
-from rlsyn_env.errors import TableError
+from rlsyn_env.errors import TableError, short_repr
 from rlsyn_env.tables.column_values import level_codes
-from rlsyn_env.tables.level_notices import short_repr
 from rlsyn_env.tables.schema import LEVEL_KINDS, ColumnKind, ColumnSchema
 
 _MISFIT = (ValueError, TypeError, OverflowError)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
+
+from rlsyn_env.errors import short_repr
 
 if TYPE_CHECKING:
     from rlsyn_env.tables.schema import ColumnSchema
@@ -91,9 +93,3 @@ def _is_number(text: str) -> bool:
         return False
     digits = text.lstrip("+-").isdigit()
     return math.isfinite(value) and not (digits and abs(int(text)) > _LARGEST_WHOLE)
-
-
-def short_repr(value: Any) -> str:
-    """Return ``repr(value)`` for one line of a message: its start where it is long."""
-    text = repr(value)
-    return text if len(text) <= 40 else f"{text[:36]}...{text[-1]}"

@@ -245,6 +245,7 @@ def test_only_named_columns_are_touched() -> None:
         ("total <= a + b", True),
         ("a + b >= total", True),
         ("total != a + b", False),
+        ("-(a + b) == -total", True),
         ("total < a + b", False),
         ("total - a - b == 0", True),
         ("total - a - b > 0", False),

@@ -35,6 +35,10 @@ _COMPARISONS: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
 }
 
 
+def _is_computed(side: ast.expr) -> bool:
+    return any(isinstance(part, ast.BinOp) for part in ast.walk(side))
+
+
 def _same(one: Any, two: Any) -> Any:
     """Whether numbers are equal but for what arithmetic in binary adds: 0.1 + 0.2 is 0.3."""
     with np.errstate(invalid="ignore"):  # infinity less infinity
@@ -178,7 +182,7 @@ class _Compiler:
             one = self._date(one.text)
         texts = [operand.kind is ValueKind.TEXT for operand in (one, two)]
         if not any(texts):
-            if isinstance(left, ast.BinOp) or isinstance(right, ast.BinOp):
+            if _is_computed(left) or _is_computed(right):
                 compare = _NEARLY[type(link)]
             return lambda columns: compare(one.get(columns), two.get(columns))
         if not all(texts):
