@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
 from agents.judging import METRICS_FILE, REPORT_FILE
+from agents.runs.checkpoint import LATEST
 from agents.runs.config import load_yaml, save_yaml
 from rlsyn_env.errors import ConfigError
 from rlsyn_env.files import write_text
@@ -31,6 +32,7 @@ _OWN_FILES = (
 )
 _OWN_FOLDERS = ("checkpoints", "model")
 _LOCK = ".lock"
+_ASIDE = ".replaced"  # the run that --overwrite replaces, until the new one has learnt
 
 
 class RunFolder:
@@ -152,15 +154,46 @@ class RunFolder:
         finally:
             lock.release()
 
-    def clear(self) -> None:
-        """Remove what an earlier run wrote here, and no other file."""
-        if not self.path.is_dir():
-            return
-        for name in _OWN_FOLDERS:
-            if (self.path / name).is_dir():
-                shutil.rmtree(self.path / name)
-        for file in [*(self.path / name for name in _OWN_FILES), *self.path.glob("events.out.*")]:
-            file.unlink(missing_ok=True)
+    @contextlib.contextmanager
+    def replacing(self) -> Iterator[None]:
+        """Set aside what an earlier run wrote here, and no other file, while a new one trains.
+
+        It is put back where the new run ends in an error before its first checkpoint, and removed
+        otherwise. Where a kill left neither of them whole, the one with a checkpoint counts.
+        """
+        aside = self.path / _ASIDE
+        if aside.is_dir() and not self._has_checkpoint():
+            _remove(self._own_paths())
+        else:
+            _remove([aside])
+            aside.mkdir()
+            for path in self._own_paths():
+                path.rename(aside / path.name)
+        try:
+            yield
+        except BaseException:
+            if not self._has_checkpoint():
+                _remove(self._own_paths())
+                for path in aside.iterdir():
+                    path.rename(self.path / path.name)
+            raise
+        finally:
+            _remove([aside])
+
+    def _has_checkpoint(self) -> bool:
+        return (self.checkpoints / LATEST).is_file()
+
+    def _own_paths(self) -> list[Path]:
+        named = [self.path / name for name in (*_OWN_FOLDERS, *_OWN_FILES)]
+        return [p for p in named if p.exists()] + list(self.path.glob("events.out.*"))
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    for path in paths:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def fresh_folder(algo: str, dataset: str, seed: int, root: Path = Path("runs")) -> RunFolder:

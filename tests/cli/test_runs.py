@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest.mock import Mock
 
 import pandas as pd
 import pytest
@@ -105,6 +106,47 @@ def test_a_taken_folder_is_refused_until_overwritten(csv_run: Path, cli, tiny) -
     assert (csv_run / "notes.txt").read_text() == "mine"
     assert yaml.safe_load((csv_run / "config.yaml").read_text())["options"]["seed"] == 1
     assert len(list(csv_run.glob("events.out.tfevents.*"))) == 1
+
+
+def test_a_run_that_fails_at_once_leaves_the_one_it_was_to_replace(
+    csv_run: Path, cli, tiny, monkeypatch
+) -> None:
+    before = {p: p.read_bytes() for p in csv_run.rglob("*") if p.is_file()}
+    command = (
+        "train", "--data", "table.csv", "--target", "died", "--out", "runs/mine", "--overwrite",
+        "--seed", "1", "--test-size", "0", *tiny,
+    )  # fmt: skip
+    with monkeypatch.context() as patch:
+        full = OSError(28, "No space left on device")
+        patch.setattr(RecordedVecEnv, "step_wait", Mock(side_effect=full))
+        code, _, err = cli(*command)
+    assert code == 1, err
+    assert "No space left" in err
+    assert {p: p.read_bytes() for p in csv_run.rglob("*") if p.is_file()} == before
+    with monkeypatch.context() as patch:
+        interrupt_after(patch, RecordedVecEnv, "step_wait", 2)
+        assert cli(*command)[0] == 130
+    assert json.loads((csv_run / "status.json").read_text())["finished"] is False
+    assert [p.name for p in csv_run.iterdir() if p.name.startswith(".")] == [".lock"]
+    assert cli("train", "--resume", "runs/mine")[0] == 0
+
+
+def test_of_a_killed_replacement_the_run_with_a_checkpoint_counts(csv_run: Path) -> None:
+    before = {p: p.read_bytes() for p in csv_run.rglob("*") if p.is_file()}
+    folder, aside = RunFolder(csv_run), csv_run / ".replaced"
+    files = list(csv_run.iterdir())
+    aside.mkdir()
+    for path in files:
+        path.rename(aside / path.name)
+    (csv_run / "config.yaml").write_text("half a run")
+    with pytest.raises(RuntimeError), folder.replacing():
+        raise RuntimeError
+    assert {p: p.read_bytes() for p in csv_run.rglob("*") if p.is_file()} == before
+    aside.mkdir()
+    (aside / "config.yaml").write_text("an older run")
+    with pytest.raises(RuntimeError), folder.replacing():
+        raise RuntimeError
+    assert {p: p.read_bytes() for p in csv_run.rglob("*") if p.is_file()} == before
 
 
 @pytest.mark.slow
