@@ -46,6 +46,12 @@ def mixed_table() -> pd.DataFrame:
     return make_mixed_table()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _sb3_logs_are_kept_with_the_tests(tmp_path_factory: pytest.TempPathFactory) -> None:
+    # SB3 makes a folder in the system's temporary one for every learn() without a logger.
+    os.environ["SB3_LOGDIR"] = str(tmp_path_factory.mktemp("sb3"))
+
+
 @pytest.fixture
 def mixed_csv(tmp_path, mixed_table):
     path = tmp_path / "mixed.csv"
