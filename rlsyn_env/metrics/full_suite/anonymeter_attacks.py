@@ -80,7 +80,7 @@ def judge_anonymeter(context: Context, attacked: AttackRows) -> Findings:
     }
     risks: dict[str, dict[str, Any]] = {name: {} for name in _SENTENCES}
     for key, (released, control) in runs.items():
-        members, controls = _distinct(frames["members"], control)
+        members, controls = _distinct(frames["members"], control, context.stream("anonymeter rows"))
         if len(controls) < MIN_CONTROLS or len(released) < MIN_CONTROLS:
             continue
         seed = int(context.stream("anonymeter").integers(2**31))
@@ -130,12 +130,15 @@ def _frames(
     }
 
 
-def _distinct(members: pd.DataFrame, control: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _distinct(
+    members: pd.DataFrame, control: pd.DataFrame, rng: np.random.Generator
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    # In random order: the evaluators attack the first ones, and files are often sorted.
     members, control = members.drop_duplicates(), control.drop_duplicates()
     size = min(len(members), len(control))
     return (
-        members.head(size).reset_index(drop=True),
-        control.head(size).reset_index(drop=True),
+        members.sample(size, random_state=rng).reset_index(drop=True),
+        control.sample(size, random_state=rng).reset_index(drop=True),
     )
 
 

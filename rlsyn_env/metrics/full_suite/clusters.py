@@ -29,10 +29,11 @@ MIN_SQUARED_IMBALANCE = 1e-6
 
 @dataclass(frozen=True)
 class Clustering:
-    """Cluster ``(n,)`` of every row and whether it is real, bool ``(n,)``."""
+    """Cluster ``(n,)`` of every row, whether it is real, bool ``(n,)``, and its group, if any."""
 
     clusters: np.ndarray
     is_real: np.ndarray
+    groups: np.ndarray | None = None
 
     def real_and_all(self, counts: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Weight of real rows, and of all rows, per cluster: two arrays ``(B, K)``."""
@@ -88,15 +89,24 @@ def cluster_rows(
     synthetic: np.ndarray,
     rng: np.random.Generator,
     *,
+    real_groups: np.ndarray | None = None,
     n_clusters: int = N_CLUSTERS,
 ) -> Clustering:
-    """Cluster equal numbers of real and synthetic rows ``(n, k)`` after the projection."""
+    """Cluster equal numbers of real and synthetic rows ``(n, k)`` after the projection.
+
+    ``real_groups`` is int ``(n,)`` or None; synthetic rows are groups of their own.
+    """
     size = min(len(real), len(synthetic))
-    chosen = [m[subsample(len(m), size, rng)] for m in (real, synthetic)]
-    rows = (np.concatenate(chosen) - projection.mean) @ projection.components
+    real_rows, synthetic_rows = (subsample(len(m), size, rng) for m in (real, synthetic))
+    chosen = np.concatenate([real[real_rows], synthetic[synthetic_rows]])
+    rows = (chosen - projection.mean) @ projection.components
     seed = int(rng.integers(2**31))
     kmeans = KMeans(min(n_clusters, len(rows)), n_init=10, random_state=seed).fit(rows)
-    return Clustering(kmeans.labels_, np.arange(2 * size) < size)
+    groups = None
+    if real_groups is not None:
+        own = int(real_groups.max()) + 1 + np.arange(size)
+        groups = np.concatenate([real_groups[real_rows], own])
+    return Clustering(kmeans.labels_, np.arange(2 * size) < size, groups)
 
 
 def judge_clusters(context: Context, n_clusters: int | None = None) -> Findings:
@@ -110,7 +120,12 @@ def judge_clusters(context: Context, n_clusters: int | None = None) -> Findings:
     k = n_clusters or (N_CLUSTERS_WIDE if len(context.features) > WIDE else N_CLUSTERS)
     found = {
         name: cluster_rows(
-            projection, test, transform(table), context.stream("clusters"), n_clusters=k
+            projection,
+            test,
+            transform(table),
+            context.stream("clusters"),
+            real_groups=context.test.groups,
+            n_clusters=k,
         )
         for name, table in context.tables.items()
     }
@@ -119,6 +134,7 @@ def judge_clusters(context: Context, n_clusters: int | None = None) -> Findings:
         context.stream("cluster resamples"),
         context.n_bootstrap,
         len(scored.clusters),
+        groups=scored.groups,
         strata=scored.is_real,
     )
     nmi = {name: float(clustering.nmi()[0]) for name, clustering in found.items()}

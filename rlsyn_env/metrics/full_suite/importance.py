@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from scipy.stats import rankdata
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
 from rlsyn_env.metrics import utility
-from rlsyn_env.metrics.bootstrap import percentile_interval
+from rlsyn_env.metrics.bootstrap import percentile_interval, stream
 from rlsyn_env.metrics.full_suite.context import Context, Findings
 from rlsyn_env.metrics.predictive_task import PredictiveTask, missing_targets
-from rlsyn_env.metrics.report import Metric
+from rlsyn_env.metrics.preparation import subsample
+from rlsyn_env.metrics.report import Metric, finite
 from rlsyn_env.metrics.utility import UtilityScores, class_scores
 
 N_REPEATS = 5
@@ -33,7 +36,7 @@ def permutation_importances(
     ``(1 + B, len(columns))``: first the figure on all rows once, then those on the task's
     resamples; None of it is refitted. All 0 when the training rows hold less than two classes.
     """
-    kept = scored_rows(len(task.rows["test"]))
+    kept = scored_rows(task)
     counts = np.vstack([np.ones((1, task.counts.shape[1])), task.counts])[:, kept]
     losses = np.zeros((len(counts), len(columns)))
     targets = task.targets[trained_on]
@@ -75,9 +78,20 @@ def permutation_importances(
     return losses
 
 
-def scored_rows(n_rows: int) -> np.ndarray:
-    """Positions of the at most 2,000 test rows that are scored, the same for every model."""
-    return np.unique(np.linspace(0, n_rows - 1, min(n_rows, MAX_ROWS)).astype(np.int64))
+def scored_rows(task: PredictiveTask) -> np.ndarray:
+    """Positions of the about 2,000 test rows at most that are scored, the same for every model.
+
+    Every class keeps its share of them, rounded up: a rare one must not vanish.
+    """
+    targets = task.targets["test"]
+    share = min(1.0, MAX_ROWS / len(targets))
+    classes = targets if task.classes else np.zeros(len(targets), dtype=np.int64)
+    rng = stream(task.seed, "importance rows")
+    kept = []
+    for label in np.unique(classes):
+        rows = np.flatnonzero(classes == label)
+        kept.append(rows[subsample(len(rows), math.ceil(share * len(rows)), rng)])
+    return np.sort(np.concatenate(kept))
 
 
 def spearman_rows(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -148,8 +162,8 @@ def judge_importance(context: Context) -> Findings:
     details = [
         {
             "column": columns[k],
-            "real": float(found["real"][0, k]),
-            "value": float(found["value"][0, k]),
+            "real": finite(float(found["real"][0, k])),
+            "value": finite(float(found["value"][0, k])),
         }
         for k in order
     ]

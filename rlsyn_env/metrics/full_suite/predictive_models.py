@@ -17,9 +17,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, SVR
 
-from rlsyn_env.metrics.bootstrap import percentile_interval
+from rlsyn_env.metrics.bootstrap import percentile_interval, stream
 from rlsyn_env.metrics.full_suite.context import Context, Findings
 from rlsyn_env.metrics.predictive_task import PredictiveTask
+from rlsyn_env.metrics.preparation import subsample
 from rlsyn_env.metrics.report import Metric
 from rlsyn_env.metrics.utility import UtilityScores
 
@@ -39,14 +40,15 @@ def judge_predictive_models(context: Context) -> Findings:
     quick = {name: task.score(table, n_jobs=context.n_jobs) for name, table in _TABLES.items()}
     metrics |= _second_scores(task, quick)
     for name in MODEL_NAMES:
-        limit = MAX_SVM_ROWS if name == "svm" else None
         models = {name: paper_model(name, task)}
-        found = {
-            key: task.score_rows(
-                task.rows[table][:limit], task.targets[table][:limit], models=models
+        found = {}
+        for key, table in _TABLES.items():
+            rows = np.arange(len(task.rows[table]))
+            if name == "svm":  # any rows, not the first ones: files are often sorted
+                rows = subsample(len(rows), MAX_SVM_ROWS, stream(task.seed, "svm rows"))
+            found[key] = task.score_rows(
+                task.rows[table][rows], task.targets[table][rows], models=models
             )
-            for key, table in _TABLES.items()
-        }
         metrics |= model_scores(task, name, found)
     notices: tuple[str, ...] = ()
     if max(len(task.rows[table]) for table in _TABLES.values()) > MAX_SVM_ROWS:
@@ -58,7 +60,7 @@ def paper_model(name: str, task: PredictiveTask) -> Any:
     """Return the unfitted "boosting" or "svm" model of the paper for a task."""
     if name == "boosting":
         kind = HistGradientBoostingClassifier if task.classes else HistGradientBoostingRegressor
-        return kind(random_state=task.seed, **BOOSTING)
+        return kind(random_state=task.seed, early_stopping=False, **BOOSTING)
     if task.classes:
         return make_pipeline(StandardScaler(), SVC())
     # An SVR sees targets in units of its epsilon.
@@ -78,7 +80,7 @@ def model_scores(
         {key: scores.by_model(task.counts)[name] for key, scores in found.items()},
         label="AUROC" if task.classes else "R2",
         models=MODEL_NAMES[name],
-        note=found["s2r"].note,
+        notes={key: found[key].note for key in ("s2r", "r2r")},
     )
 
 
@@ -96,7 +98,7 @@ def _second_scores(task: PredictiveTask, quick: Mapping[str, UtilityScores]) -> 
         {key: mean(scores, task.counts) for key, scores in quick.items()},
         label="Area under the precision-recall curve" if task.classes else "RMSE",
         models=f"{linear} and random forest (mean)",
-        note=quick["s2r"].note,
+        notes={key: quick[key].note for key in ("s2r", "r2r")},
     )
 
 
@@ -108,7 +110,7 @@ def _both(
     *,
     label: str,
     models: str,
-    note: str,
+    notes: Mapping[str, str],
 ) -> dict[str, Metric]:
     value = {key: float(v[0]) for key, v in values.items()}
     rmse = name == "rmse"
@@ -129,6 +131,6 @@ def _both(
                 "copy": value["r2r"] if synthetic else None,
             },
             description=f"{label} on held-out real rows of {models} trained on {rows} rows.",
-            note=note if synthetic else "",
+            note=notes[key],
         )
     return metrics

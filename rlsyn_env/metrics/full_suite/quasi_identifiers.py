@@ -1,10 +1,12 @@
 """RepU and DiSCO (Raab, arXiv 2406.16826) for declared quasi-identifiers.
 
 RepU: share of the real records whose combination of quasi-identifiers occurs once among them and
-once in the synthetic table. DiSCO: share of the real records for whom all synthetic records of
-their combination agree on the target, and rightly. Numbers are cut into ten bins at quantiles of
-the training rows, as one may know about a person (years, not days). Both are figures of the
-training rows and are read against those of test rows, whom the release never saw.
+once in the synthetic table. Where records have groups (a patient over several days) it is to be one
+group's, and anywhere in the synthetic table, whose rows belong to nobody. DiSCO: share of the real
+records for whom all synthetic records of their combination agree on the target, and rightly.
+Numbers are cut into ten bins at quantiles of the training rows, as one may know about a person
+(years, not days). Both are figures of the training rows and are read against those of test rows,
+whom the release never saw.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from scipy.stats import binomtest
 
+from rlsyn_env.metrics.bootstrap import percentile_interval, resample_counts
 from rlsyn_env.metrics.full_suite.attack_rows import AttackRows
 from rlsyn_env.metrics.full_suite.context import Context, Findings
 from rlsyn_env.metrics.preparation import Feature, FeatureTable, subsample
@@ -49,11 +52,28 @@ def combinations(
     return np.split(keys, np.cumsum([t.n_rows for t in tables])[:-1])
 
 
-def replicated_uniques(real: np.ndarray, synthetic: np.ndarray) -> np.ndarray:
-    """Bool ``(n,)``: the real row's combination occurs once in real and once in synthetic."""
+def replicated_uniques(
+    real: np.ndarray, synthetic: np.ndarray, groups: np.ndarray | None = None
+) -> np.ndarray:
+    """Bool ``(n,)``: the real row's combination occurs once in real and once in synthetic.
+
+    With ``groups`` ``(n,)`` of the real rows: in one of them, and in synthetic.
+    """
     size = int(max(real.max(), synthetic.max())) + 1
-    once = (np.bincount(real, minlength=size) == 1) & (np.bincount(synthetic, minlength=size) == 1)
-    return once[real]
+    released = np.bincount(synthetic, minlength=size)
+    if groups is None:
+        once: np.ndarray = (np.bincount(real, minlength=size) == 1) & (released == 1)
+    else:
+        once = (group_counts(real, groups, size) == 1) & (released > 0)
+    unique: np.ndarray = once[real]
+    return unique
+
+
+def group_counts(keys: np.ndarray, groups: np.ndarray | None, size: int = 0) -> np.ndarray:
+    """Number of rows, or of different groups, that have each key: ``(max(size, K),)``."""
+    if groups is not None:
+        keys = np.unique(np.column_stack([keys, groups]), axis=0)[:, 0]
+    return np.bincount(keys, minlength=size)
 
 
 def disclosed(
@@ -80,7 +100,8 @@ def judge_quasi_identifiers(context: Context, attacked: AttackRows) -> Findings:
     train = context.rows.train
 
     def repu(real: FeatureTable, released: FeatureTable) -> np.ndarray:
-        return replicated_uniques(*combinations(known, (real, released), train))
+        keys = combinations(known, (real, released), train)
+        return replicated_uniques(keys[0], keys[1], real.groups)
 
     def disco(real: FeatureTable, released: FeatureTable) -> np.ndarray:
         keys = combinations(known, (real, released), train)
@@ -125,7 +146,10 @@ def control_population(
     kept = others.take(subsample(others.n_rows, n_rows, rng))
     company = members.take(subsample(n_rows, n_rows - kept.n_rows, rng))
     columns = {k: np.concatenate([v, company.columns[k]]) for k, v in kept.columns.items()}
-    return FeatureTable(columns, n_rows)
+    groups = None
+    if kept.groups is not None and company.groups is not None:
+        groups = np.concatenate([kept.groups, company.groups])
+    return FeatureTable(columns, n_rows, groups)
 
 
 def _metric(context: Context, attacked: AttackRows, measure: Measure, description: str) -> Metric:
@@ -135,12 +159,12 @@ def _metric(context: Context, attacked: AttackRows, measure: Measure, descriptio
     n_controls = min(attacked.others.n_rows, members.n_rows)
     held_out = float(measure(control, attacked.released["value"])[:n_controls].mean())
     hits = int(found["value"].sum())
-    interval = binomtest(hits, len(found["value"])).proportion_ci(0.95, method="wilson")
+    low, high = _interval(context, found["value"], members.groups)
     return Metric(
         family="privacy",
         value=hits / len(found["value"]),
-        low=float(interval.low),
-        high=float(interval.high),
+        low=low,
+        high=high,
         ideal=held_out,
         direction="lower",
         reference={
@@ -151,3 +175,15 @@ def _metric(context: Context, attacked: AttackRows, measure: Measure, descriptio
         description=description,
         extra={"count": float(hits)},
     )
+
+
+def _interval(
+    context: Context, hit: np.ndarray, groups: np.ndarray | None
+) -> tuple[float | None, float | None]:
+    """Interval of a share: Wilson's of rows; of groups, whose rows are alike, by resampling."""
+    if groups is None:
+        interval = binomtest(int(hit.sum()), len(hit)).proportion_ci(0.95, method="wilson")
+        return float(interval.low), float(interval.high)
+    rng = context.stream("quasi-identifiers")
+    counts = resample_counts(rng, context.n_bootstrap, len(hit), groups=groups)
+    return percentile_interval((counts @ hit) / counts.sum(axis=1))

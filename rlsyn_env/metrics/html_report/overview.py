@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from rlsyn_env.metrics.full_suite.quasi_identifiers import combinations
+from rlsyn_env.metrics.full_suite.quasi_identifiers import combinations, group_counts
 from rlsyn_env.metrics.html_report import markup
 from rlsyn_env.metrics.preparation import Feature, FeatureTable
 from rlsyn_env.metrics.rows import JudgedRows
@@ -17,15 +17,20 @@ from rlsyn_env.tables.schema import TableSchema
 def small_cells(
     rows: JudgedRows, schema: TableSchema, limit: int, quasi_identifiers: Sequence[str] = ()
 ) -> list[str]:
-    """Name what fewer than ``limit`` training rows share: levels, and combinations if declared."""
+    """Name what fewer than ``limit`` training rows (groups, where rows have them) share.
+
+    That are levels, and combinations of the quasi-identifiers, if declared.
+    """
     found = []
+    groups = rows.train.groups
+    who = "training rows" if groups is None else "groups of training rows"
     for feature in rows.features:
         if feature.numeric:
             continue
-        counts = np.bincount(rows.train.columns[feature.name] + 1, minlength=feature.n_known + 1)
+        counts = group_counts(rows.train.columns[feature.name] + 1, groups, feature.n_known + 1)
         levels = level_names(feature, schema)
         found += [
-            f"{feature.name} = {levels[code]}: {counts[code + 1]} training rows"
+            f"{feature.name} = {levels[code]}: {counts[code + 1]} {who}"
             for code in range(feature.n_known)
             if 0 < counts[code + 1] < limit
         ]
@@ -33,12 +38,14 @@ def small_cells(
     known = [by_name[name] for name in quasi_identifiers if name in by_name]
     if known:
         (keys,) = combinations(known, [rows.train], rows.train)
-        sizes = np.bincount(keys)
-        small = sizes[(sizes > 0) & (sizes < limit)]
+        sizes = group_counts(keys, groups)
+        small = (sizes > 0) & (sizes < limit)
+        inside = np.arange(len(keys)) if groups is None else groups
+        n_inside = len(np.unique(inside[small[keys]]))
         names = ", ".join(feature.name for feature in known)
         found.append(
-            f"{len(small):,} of {int((sizes > 0).sum()):,} combinations of {names} are shared by "
-            f"fewer than {limit} training rows ({int(small.sum()):,} people)"
+            f"{int(small.sum()):,} of {int((sizes > 0).sum()):,} combinations of {names} are "
+            f"shared by fewer than {limit} {who} ({n_inside:,} in all)"
         )
     return found
 

@@ -32,6 +32,7 @@ from rlsyn_env.metrics.html_report.scatter_plots import scatter_plots
 from rlsyn_env.metrics.html_report.style import CSS
 from rlsyn_env.metrics.html_report.summary import Limits, cautions, summary_table, verdict
 from rlsyn_env.metrics.html_report.utility_plots import utility_plot
+from rlsyn_env.metrics.preparation import subsample
 from rlsyn_env.metrics.privacy import membership_inference, nearest_distances
 from rlsyn_env.metrics.report import SCHEMA_VERSION, Report
 from rlsyn_env.metrics.rows import judged_rows
@@ -322,9 +323,10 @@ def _attacks(report: Report, context: Context) -> str:
         attacks += [
             (f"DOMIAS, half {k + 1} as non-members", run.attack) for k, run in enumerate(runs)
         ]
-    n_shown = min(attacked.released["value"].n_rows, MAX_DISTANCE_ROWS)
+    rng = context.stream("shown distances")
+    shown = subsample(attacked.released["value"].n_rows, MAX_DISTANCE_ROWS, rng)
     released = {
-        name: attacked.design.transform(attacked.released[name].take(np.arange(n_shown)))
+        name: attacked.design.transform(attacked.released[name].take(shown))
         for name in ("value", "independent")
     }
     distances = {
@@ -352,7 +354,8 @@ def _data(report: Report, context: Context, train: pd.DataFrame, small_cell: int
     counts = ", ".join(f"{count:,} {role}" for role, count in report.rows.items())
     content = markup.paragraph(f"Rows: {counts}. {len(context.features)} columns are compared.")
     cells = small_cells(context.rows, context.schema, small_cell, context.quasi_identifiers)
-    content += f"<h3>Small cells (fewer than {small_cell} training rows)</h3>"
+    unit = "training rows" if context.rows.train.groups is None else "groups of training rows"
+    content += f"<h3>Small cells (fewer than {small_cell} {unit})</h3>"
     if cells:
         shown = cells[:20]
         more = [f"and {len(cells) - 20} more"] if len(cells) > 20 else []

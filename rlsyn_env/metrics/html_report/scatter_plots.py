@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.decomposition import PCA
 
 from rlsyn_env.metrics.html_report import drawing
+from rlsyn_env.metrics.preparation import subsample
 
 MAX_POINTS = 1000
 
@@ -26,7 +27,9 @@ def scatter_plots(
     pca = PCA(n_components=n_components).fit(train)
 
     def project(rows: np.ndarray) -> np.ndarray:
-        points = (rows[:MAX_POINTS] - pca.mean_) @ pca.components_.T
+        # Any of them, not the first ones: files are often sorted.
+        shown = rows[subsample(len(rows), MAX_POINTS, np.random.default_rng(0))]
+        points = (shown - pca.mean_) @ pca.components_.T
         return points if n_components == 2 else np.column_stack([points, np.zeros(len(points))])
 
     placed = {drawing.REAL_LABEL: project(test), drawing.SYNTHETIC_LABEL: project(synthetic)}
