@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import binomtest
 
+from rlsyn_env.metrics.bootstrap import LEVEL, resample_counts
 from rlsyn_env.metrics.full_suite.attack_rows import AttackRows, over_halves
 from rlsyn_env.metrics.full_suite.context import Context, Findings
 from rlsyn_env.metrics.privacy import nearest_distances
@@ -21,17 +22,47 @@ def near_copy_threshold(test_distances: np.ndarray) -> float:
     return float(np.quantile(test_distances, QUANTILE, method="inverted_cdf"))
 
 
+def near_copies_interval(
+    near: np.ndarray, held_out: np.ndarray, counts: np.ndarray
+) -> tuple[float, float]:
+    """Return the interval of the share of synthetic rows within the threshold.
+
+    Wilson's, of the counts at the ends of the threshold's own interval: it depends on which test
+    rows there are, however many synthetic ones.
+
+    Args:
+        near: distances ``(s,)`` of synthetic rows.
+        held_out: distances ``(m,)`` of test rows.
+        counts: resamples ``(B, m)`` of the latter.
+    """
+    order = np.argsort(held_out, kind="stable")
+    reached = np.cumsum(counts[:, order], axis=1) >= QUANTILE * counts.sum(axis=1, keepdims=True)
+    thresholds = held_out[order][reached.argmax(axis=1)]
+    ends = np.quantile(thresholds, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], method="nearest")
+    low, high = (
+        binomtest(int((near <= end).sum()), len(near)).proportion_ci(LEVEL, method="wilson")
+        for end in ends
+    )
+    return float(low.low), float(high.high)
+
+
 def judge_near_copies(context: Context, attacked: AttackRows) -> Findings:
     """Return ``near_copies``."""
     inside = attacked.inside
     held_out = nearest_distances(attacked.outside, inside)
     threshold = near_copy_threshold(held_out)
-    near = {
-        name: nearest_distances(attacked.release(name), inside) <= threshold
-        for name in attacked.released
+    distances = {
+        name: nearest_distances(attacked.release(name), inside) for name in attacked.released
     }
+    near = {name: found <= threshold for name, found in distances.items()}
     hits = int(near["value"].sum())
-    interval = binomtest(hits, len(near["value"])).proportion_ci(0.95, method="wilson")
+    counts = resample_counts(
+        context.stream("near copies"),
+        context.n_bootstrap,
+        len(held_out),
+        groups=attacked.others.groups,
+    )
+    low, high = near_copies_interval(distances["value"], held_out, counts)
 
     def real(first: np.ndarray, second: np.ndarray) -> float:
         return float((held_out[first] <= near_copy_threshold(held_out[second])).mean())
@@ -42,8 +73,8 @@ def judge_near_copies(context: Context, attacked: AttackRows) -> Findings:
             "near_copies": Metric(
                 family="privacy",
                 value=hits / len(near["value"]),
-                low=float(interval.low),
-                high=float(interval.high),
+                low=low,
+                high=high,
                 ideal=float((held_out <= threshold).mean()),
                 direction="lower",
                 reference={

@@ -6,17 +6,21 @@ real rows. A generator can pass and still give single people away (arXiv 2312.05
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
+from scipy.stats import norm
 from sklearn.neighbors import NearestNeighbors
 
-from rlsyn_env.metrics.bootstrap import percentile_interval, resample_counts
-from rlsyn_env.metrics.full_suite.attack_rows import AttackRows, over_halves
+from rlsyn_env.metrics.bootstrap import LEVEL, percentile_interval, resample_counts
+from rlsyn_env.metrics.full_suite.attack_rows import AttackRows, over_halves, parts
 from rlsyn_env.metrics.full_suite.context import Context, Findings
 from rlsyn_env.metrics.preparation import subsample
 from rlsyn_env.metrics.privacy import nearest_distances
 from rlsyn_env.metrics.report import Metric
 
 MAX_ROWS = 5_000
+N_PARTS = 10  # of train and test, for the interval of the share nearer to train
 
 
 def nearer_to_train(
@@ -30,6 +34,25 @@ def nearer_to_train(
     to_train = nearest_distances(rows, train[subsample(len(train), size, rng)])
     to_test = nearest_distances(rows, test[subsample(len(test), size, rng)])
     return np.where(to_train == to_test, 0.5, to_train < to_test).astype(np.float64)
+
+
+def spread_by_reference(
+    rows: np.ndarray, train: Sequence[np.ndarray], test: Sequence[np.ndarray]
+) -> float:
+    """Standard error of the share of ``rows`` nearer to train, by which real rows there are.
+
+    By batch means: the share with each of K disjoint parts of both, the variance of which falls
+    with the number of reference rows.
+
+    Args:
+        rows: ``(n, k)``.
+        train, test: K > 1 arrays ``(m, k)`` each, of about as many rows.
+    """
+    shares = []
+    for parts_of_both in zip(train, test, strict=True):
+        a, b = (nearest_distances(rows, part) for part in parts_of_both)
+        shares.append(np.where(a == b, 0.5, a < b).mean())
+    return float(np.std(shares, ddof=1) / np.sqrt(len(shares)))
 
 
 def nearest_neighbour_ratio(rows: np.ndarray, train: np.ndarray) -> np.ndarray:
@@ -65,7 +88,9 @@ def judge_overfitting(context: Context, attacked: AttackRows) -> Findings:
         context.stream("overfitting resamples"), context.n_bootstrap, len(near["value"])
     )
     share = counts / counts.sum(axis=1, keepdims=True)
-    dcr_low, dcr_high = percentile_interval(share @ near["value"])
+    value = float(near["value"].mean())
+    error = np.hypot((share @ near["value"]).std(), _reference_error(context, attacked, released))
+    dcr_low, dcr_high = np.clip(value + norm.ppf([(1 - LEVEL) / 2, (1 + LEVEL) / 2]) * error, 0, 1)
     nndr_low, nndr_high = percentile_interval(share @ ratio["value"])
     real_ratio = float(nearest_neighbour_ratio(outside, inside).mean())
     notices: tuple[str, ...] = ()
@@ -76,9 +101,9 @@ def judge_overfitting(context: Context, attacked: AttackRows) -> Findings:
         {
             "dcr_share": Metric(
                 family="overfitting check",
-                value=float(near["value"].mean()),
-                low=dcr_low,
-                high=dcr_high,
+                value=value,
+                low=float(dcr_low),
+                high=float(dcr_high),
                 ideal=0.5,
                 direction="nearest to 0.5",
                 reference={
@@ -111,3 +136,23 @@ def judge_overfitting(context: Context, attacked: AttackRows) -> Findings:
         },
         notices=notices,
     )
+
+
+def _reference_error(
+    context: Context, attacked: AttackRows, released: Mapping[str, np.ndarray]
+) -> float:
+    rng = context.stream("dcr parts")
+    members, others = attacked.members, attacked.others
+    n_parts = min(
+        N_PARTS,
+        *(t.n_rows if t.groups is None else len(np.unique(t.groups)) for t in (members, others)),
+    )
+    if n_parts < 2:
+        return 0.0
+    size = min(members.n_rows, others.n_rows)
+    blocks = []
+    for table, matrix in ((members, attacked.inside), (others, attacked.outside)):
+        kept = subsample(table.n_rows, size, rng)
+        cut = table.take(kept)
+        blocks.append([matrix[kept][rows] for rows in parts(cut, n_parts, rng)])
+    return spread_by_reference(released["value"], *blocks)

@@ -7,12 +7,17 @@ import pandas as pd
 import pytest
 
 from rlsyn_env.metrics.design_matrix import DesignMatrix
-from rlsyn_env.metrics.full_suite.attack_rows import parts
+from rlsyn_env.metrics.full_suite.attack_rows import attack_rows, parts
 from rlsyn_env.metrics.full_suite.attribute_inference import attribute_hits, tolerance
+from rlsyn_env.metrics.full_suite.context import Context
 from rlsyn_env.metrics.full_suite.domias import domias
 from rlsyn_env.metrics.full_suite.membership_outliers import low_density
-from rlsyn_env.metrics.full_suite.near_copies import near_copy_threshold
-from rlsyn_env.metrics.full_suite.overfitting import nearer_to_train, nearest_neighbour_ratio
+from rlsyn_env.metrics.full_suite.near_copies import judge_near_copies, near_copy_threshold
+from rlsyn_env.metrics.full_suite.overfitting import (
+    judge_overfitting,
+    nearer_to_train,
+    nearest_neighbour_ratio,
+)
 from rlsyn_env.metrics.full_suite.quasi_identifiers import (
     coarse_codes,
     combinations,
@@ -21,6 +26,7 @@ from rlsyn_env.metrics.full_suite.quasi_identifiers import (
     replicated_uniques,
 )
 from rlsyn_env.metrics.preparation import encode_tables
+from rlsyn_env.metrics.rows import judged_rows
 from rlsyn_env.tables.schema import ColumnKind
 
 
@@ -93,6 +99,29 @@ def test_neighbour_ratio_by_hand():
 def test_near_copy_threshold_is_an_observed_distance():
     assert near_copy_threshold(np.arange(1.0, 101.0)) == 5.0
     assert near_copy_threshold(np.zeros(30)) == 0.0
+
+
+@pytest.mark.parametrize("n_synthetic", [140, 2000])
+def test_intervals_of_fresh_rows_cover_what_they_should(n_synthetic, make_schema) -> None:
+    schema = make_schema(**{name: ColumnKind.CONTINUOUS for name in "abcde"})
+    covered = {"dcr_share": 0, "near_copies": 0}
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        tables = (
+            pd.DataFrame(rng.normal(size=(n, 5)), columns=list("abcde"))
+            for n in (140, 60, n_synthetic)
+        )
+        rows, _ = judged_rows(*tables, schema, group=None, seed=0)
+        context = Context(rows, schema, None, False, n_bootstrap=100, n_jobs=1)
+        attacked = attack_rows(context)
+        metrics = {
+            **judge_overfitting(context, attacked).metrics,
+            **judge_near_copies(context, attacked).metrics,
+        }
+        for name, truth in (("dcr_share", 0.5), ("near_copies", 0.05)):
+            covered[name] += metrics[name].low <= truth <= metrics[name].high
+            assert metrics[name].high - metrics[name].low < 0.35
+    assert min(covered.values()) >= 17
 
 
 def test_replicated_uniques_and_disclosure_by_hand(make_schema):
