@@ -89,6 +89,21 @@ class DesignMatrix:
         ]
         return np.flatnonzero([owner == name for owner in owners])
 
+    def commonest_levels(self, *, without: str | None = None) -> np.ndarray:
+        """Positions int64 of the most frequent training level of every feature of three and more.
+
+        A linear model takes the others against it: against a rare level all are uncertain.
+        """
+        found, start = [], 0
+        for block, mean in zip(self._blocks, self._means, strict=True):
+            feature = block.feature
+            if feature.name == without:
+                continue
+            if not feature.numeric and feature.n_known > 2:
+                found.append(start + int(np.argmax(mean[: feature.n_known])))
+            start += len(mean)
+        return np.array(found, dtype=np.int64)
+
     def labels(self, *, without: str | None = None) -> list[str]:
         """Name of every matrix column: the feature's, with a number where it has several."""
         labels = []

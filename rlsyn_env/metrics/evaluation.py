@@ -75,7 +75,7 @@ def evaluate(
         synthetic: the table to judge (any number of rows); columns are matched by name.
         schema: schema of the training rows; inferred from them by default.
         target: column that utility models predict; the schema's by default. Without one the
-            utility figures are left out.
+            the figures of models are left out.
         group: column of rows that belong together; the schema's by default. Folds and resamples
             then keep groups whole. The synthetic table need not have it.
         seed: seed of subsamples, folds, forests and resamples, 0 or more.
@@ -130,7 +130,7 @@ def evaluate(
     report_progress("utility", 0.6)
     classes = target is not None and is_class_target(train[target], schema.column(target).kind)
     if target is None:
-        notices.append("no target was given: utility figures are left out")
+        notices.append("no target was given: no models are scored")
     else:
         utility, utility_notices = judge_utility(
             rows, target, classes=classes, n_bootstrap=n_bootstrap, n_jobs=n_jobs

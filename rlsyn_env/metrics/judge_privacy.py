@@ -100,7 +100,9 @@ def _membership(rows: JudgedRows, n_bootstrap: int) -> tuple[Metric, Metric]:
         },
         description=(
             "Membership AUC minus that of independent marginals on the same split (a split is "
-            "never exactly fair): above 0 the synthetic rows lie nearer to the training rows."
+            "never exactly fair): above 0 the synthetic rows lie nearer to the training rows. The "
+            "marginals are made of training values and give a little away themselves where columns "
+            "are few (an AUC of 0.55 with 2 columns, 0.52 with 5, of 140 rows)."
         ),
     )
     return attack_metric, excess_metric

@@ -219,6 +219,8 @@ def refuse_far_values(
 
 def _dates(values: pd.Series, role: str) -> np.ndarray:
     """Days since 1970 (UTC where a time zone is given)."""
+    if pd.api.types.is_numeric_dtype(values):  # would count as nanoseconds since 1970
+        _refuse(values, values.notna().to_numpy(), role, "is not a date")
     text = not pd.api.types.is_datetime64_any_dtype(values)
     options: dict[str, Any] = {"format": "mixed"} if text else {}
     dates = pd.to_datetime(values, errors="coerce", utc=True, **options)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from rlsyn_env.errors import TableError
 from rlsyn_env.metrics.bootstrap import stream
+from rlsyn_env.metrics.pair_trends import MAX_COLUMNS_FOR_ALL_PAIRS, N_RANDOM_PAIRS
 from rlsyn_env.metrics.preparation import (
     Feature,
     FeatureTable,
@@ -103,7 +104,7 @@ def judged_rows(
         for role in ("train", "test"):
             if group not in tables[role].columns:
                 raise TableError(f"the {role} table has no group column {group!r}")
-        if test[group].nunique(dropna=False) < 2:
+        if test[group].nunique() + test[group].isna().sum() < 2:  # missing: a group of its own
             raise TableError(
                 f"the test table holds a single group of {group!r}; an evaluation needs several"
             )
@@ -118,10 +119,26 @@ def judged_rows(
         after = int(codes.max()) + 1
         encoded["test"] = encoded["test"].with_groups(group_codes(test[group], first=after))
     independent = independent_marginals(encoded["train"], len(synthetic), stream(seed, "marginals"))
+    notices += _unknown_values(features, encoded["synthetic"])
     rows = JudgedRows(
         features, encoded["train"], encoded["test"], encoded["synthetic"], independent, seed
     )
     return rows, notices + _size_notices(rows)
+
+
+def _unknown_values(features: tuple[Feature, ...], synthetic: FeatureTable) -> list[str]:
+    """Name columns most of whose synthetic values no real row can have: a forest sees only that."""
+    strange = [
+        feature.name
+        for feature in features
+        if not feature.numeric and (synthetic.columns[feature.name] >= feature.n_known).mean() > 0.5
+    ]
+    if not strange:
+        return []
+    return [
+        f"most synthetic values of {', '.join(map(repr, strange))} are no level of it, which "
+        "alone tells the row from real ones; round numbers that stand for levels to them"
+    ]
 
 
 def _size_notices(rows: JudgedRows) -> list[str]:
@@ -137,6 +154,8 @@ def _size_notices(rows: JudgedRows) -> list[str]:
         )
     if rows.test.n_rows > MAX_FIDELITY_ROWS:
         notices.append(f"{MAX_FIDELITY_ROWS:,} of {rows.test.n_rows:,} test rows are scored")
+    if len(rows.features) > MAX_COLUMNS_FOR_ALL_PAIRS:
+        notices.append(f"figures of pairs of columns look at {N_RANDOM_PAIRS:,} random pairs")
     if min(size, rows.test.n_rows) > MAX_C2ST_ROWS:
         notices.append(f"c2st uses {MAX_C2ST_ROWS:,} rows of each kind")
     if max(size, rows.train.n_rows) > MAX_FOREST_ROWS:

@@ -14,7 +14,7 @@ ATTACKS = {
     "attribute_inference": "attribute inference",
     "singling_out": "singling out",
     "linkability": "linkability",
-    "inference": "inference of the target",
+    "inference": "inference of a column",
 }
 """Further attacks by metric and the name a sentence uses; the first two score 0.5 by guessing."""
 _GUESSING = {"membership_auc_outliers": 0.5, "domias_auc": 0.5}

@@ -108,6 +108,8 @@ def test_dates_become_days(make_schema):
     for values in (stamps, stamps.dt.tz_localize("UTC"), ["1970-01-02", None, "1970-01-03 12:00"]):
         _, tables = encode_tables({"train": pd.DataFrame({"x": values})}, schema)
         np.testing.assert_array_equal(tables["train"].columns["x"], [1.0, np.nan, 2.5])
+    with pytest.raises(TableError, match="row 2: 2021 is not a date"):
+        encode_tables({"real": pd.DataFrame({"x": [None, 2021]}, dtype="Int64")}, schema)
     with pytest.raises(TableError, match="row 1: 'soon' is not a date"):
         encode_tables({"train": pd.DataFrame({"x": ["soon"]})}, schema)
 
@@ -136,6 +138,27 @@ def test_binary_is_one_column(make_schema):
     features, tables = encode_tables({"train": pd.DataFrame({"c": ["u", "v"]})}, schema)
     matrix = DesignMatrix(features, tables["train"]).transform(tables["train"])
     np.testing.assert_allclose(matrix, [[-1.0], [1.0]])
+
+
+def test_linear_models_take_levels_against_the_commonest(make_schema):
+    levels = {"few": ("a", "b"), "site": ("n", "s", "w")}
+    kinds = {"few": ColumnKind.BINARY, "site": ColumnKind.CATEGORICAL, "x": ColumnKind.CONTINUOUS}
+    table = pd.DataFrame({"few": list("aabb"), "site": list("nssw"), "x": [1.0, 2.0, 3.0, 4.0]})
+    features, tables = encode_tables({"real": table}, make_schema(levels, **kinds))
+    design = DesignMatrix(features, tables["real"])
+    (commonest,) = design.commonest_levels()
+    assert commonest in design.columns_of("site")
+    assert design.labels()[commonest] == "site [1]"
+    assert design.commonest_levels(without="site").size == 0
+
+
+def test_values_that_stand_for_no_level_are_noted(cohort_schema, make_cohort):
+    train, test, synthetic = (make_cohort(30, seed) for seed in range(3))
+    _, notices = judged_rows(train, test, synthetic, cohort_schema, group=None, seed=0)
+    assert not any("no level" in notice for notice in notices)
+    noisy = synthetic.assign(outcome=synthetic["outcome"] + 0.01)
+    _, notices = judged_rows(train, test, noisy, cohort_schema, group=None, seed=0)
+    assert any("'outcome' are no level" in notice for notice in notices)
 
 
 def test_independent_marginals_keep_marginals_and_break_dependence(make_schema):

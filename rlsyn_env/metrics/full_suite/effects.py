@@ -118,11 +118,16 @@ def judge_effects(context: Context) -> Findings:
 
 
 def _predictors(task: PredictiveTask) -> tuple[list[str], np.ndarray]:
-    """Labels and positions of matrix columns that vary in training rows, without duplicates."""
+    """Labels and positions of matrix columns that vary in training rows, without duplicates.
+
+    Levels are taken against the commonest one.
+    """
     rows = task.rows["train"]
     labels = task.design.labels(without=task.target)
     kept: list[int] = []
-    for k in np.flatnonzero(rows.std(axis=0) > 1e-9)[: MAX_PREDICTORS * 2].tolist():
+    varying = np.flatnonzero(rows.std(axis=0) > 1e-9)
+    varying = np.setdiff1d(varying, task.design.commonest_levels(without=task.target))
+    for k in varying[: MAX_PREDICTORS * 2].tolist():
         trial = [*kept, k]
         if np.linalg.matrix_rank(rows[:, trial]) == len(trial):
             kept = trial

@@ -66,7 +66,9 @@ def spreads(features: Sequence[Feature], table: FeatureTable) -> np.ndarray:
             values = table.columns[feature.name]
             present = values[~np.isnan(values)]
             spread = float(present.std()) if present.size else 0.0
-            found.append(spread if spread > 0 else 1.0)
+            # Equal values may have a spread of their last bits.
+            varies = present.size and spread > 1e-12 * (1 + abs(present.mean()))
+            found.append(spread if varies else 1.0)
     return np.array(found, dtype=np.float64)
 
 

@@ -32,9 +32,7 @@ def association_matrix(
                 pair = (table.columns[features[k].name] for k in (i, j))
                 matrix[i, j] = absolute_correlation(*pair)
             else:
-                counts = np.zeros((cells[i][1], cells[j][1]))
-                np.add.at(counts, (cells[i][0], cells[j][0]), 1)
-                matrix[i, j] = corrected_cramers_v(counts)
+                matrix[i, j] = corrected_cramers_v(cells[i][0], cells[j][0])
             matrix[j, i] = matrix[i, j]
     return matrix
 
@@ -50,15 +48,22 @@ def absolute_correlation(x: np.ndarray, y: np.ndarray) -> float:
     return float(abs(np.corrcoef(x, y)[0, 1]))
 
 
-def corrected_cramers_v(counts: np.ndarray) -> float:
-    """Cramer's V of a contingency table with Bergsma's (2013) bias correction, in [0, 1]."""
-    counts = counts[counts.sum(axis=1) > 0][:, counts.sum(axis=0) > 0]
-    r, c = counts.shape
-    n = float(counts.sum())
+def corrected_cramers_v(first: np.ndarray, second: np.ndarray) -> float:
+    """Cramer's V of codes int ``(n,)`` with Bergsma's (2013) bias correction, in [0, 1].
+
+    Only cells that occur are looked at: a column may have as many levels as rows.
+    """
+    (_, x, rows), (_, y, columns) = (
+        np.unique(codes, return_inverse=True, return_counts=True) for codes in (first, second)
+    )
+    r, c, n = len(rows), len(columns), len(first)
     if r < 2 or c < 2 or n < 2:
         return 0.0
-    expected = counts.sum(axis=1, keepdims=True) * counts.sum(axis=0, keepdims=True) / n
-    phi2 = float(((counts - expected) ** 2 / expected).sum()) / n
+    cells, counts = np.unique(x.astype(np.int64) * c + y, return_counts=True)
+    expected = rows[cells // c] * columns[cells % c] / n
+    # Cells that do not occur add what is expected of them, in all n minus that of the others.
+    chi2 = float(((counts - expected) ** 2 / expected).sum() + n - expected.sum())
+    phi2 = chi2 / n
     phi2 = max(0.0, phi2 - (r - 1) * (c - 1) / (n - 1))
     smaller = min(r - (r - 1) ** 2 / (n - 1), c - (c - 1) ** 2 / (n - 1)) - 1
     return float(min(1.0, np.sqrt(phi2 / smaller))) if smaller > 0 else 0.0

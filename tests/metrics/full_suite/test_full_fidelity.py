@@ -96,6 +96,14 @@ def test_resamples_by_counts_are_those_of_drawn_rows(codes):
     )
 
 
+def test_a_column_of_one_value_and_missing_ones_has_no_spread(make_schema):
+    schema = make_schema(x=ColumnKind.CONTINUOUS)
+    table = pd.DataFrame({"x": [0.7] * 11 + [np.nan] * 3})
+    features, tables = encode_tables({"real": table}, schema)
+    assert np.nanstd(table["x"]) > 0  # of the last bits
+    assert spreads(features, tables["real"]).tolist() == [1.0]
+
+
 def test_wasserstein_is_scipys(cohort_schema, make_cohort):
     first, second = make_cohort(60, 0), make_cohort(45, 1)
     first.loc[:7, "glucose"] = np.nan
