@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -89,6 +90,7 @@ def make_model(
     preset = _preset_for(core, algorithm)
     default_policy = preset.pop("policy", None)
     chosen = default_policy if policy is None else policy
+    _check_for_environment(algorithm, core, overrides)
     if policy == AUTOREGRESSIVE:
         _check_autoregressive(algorithm, core)
     elif chosen == AUTOREGRESSIVE and core.mode == "oneshot":
@@ -124,6 +126,11 @@ def make_model(
     if isinstance(noise, (int, float)) and not isinstance(noise, bool):
         arguments["action_noise"] = _action_noise(float(noise), core)
     check_algorithm_arguments(algorithm.cls, arguments)
+    if arguments.get("normalize_advantage") and core.n_envs * arguments.get("n_steps", 2) == 1:
+        raise ConfigError(
+            "the advantage of a single transition cannot be normalised; use more environments or "
+            "normalize_advantage=false"
+        )
     if algorithm.on_policy and "batch_size" not in overrides:
         _divide_rollout(arguments, core)
     if algorithm.kind == "off-policy":
@@ -144,7 +151,7 @@ def make_model(
             tensorboard_log=tensorboard_log,
             **arguments,
         )
-    except (TypeError, ValueError, AssertionError, AttributeError) as error:
+    except (TypeError, ValueError, AssertionError, AttributeError, RuntimeError) as error:
         raise ConfigError(
             f"{algorithm.name} cannot be built with these hyperparameters: {error}"
         ) from error
@@ -196,6 +203,31 @@ def is_autoregressive(
     return policy == AUTOREGRESSIVE and ENV_MODES.get(env_id) != "oneshot"
 
 
+def _check_for_environment(
+    algorithm: Algorithm, core: RecordCore, overrides: Mapping[str, Any]
+) -> None:
+    """Refuse hyperparameters that the environment, or what is made for it, would leave unused."""
+    policy_kwargs = overrides.get("policy_kwargs")
+    given = dict(policy_kwargs) if isinstance(policy_kwargs, Mapping) else {}
+    if core.mode == "discrete" and given.get("bins", core.bins) != core.bins:
+        raise ConfigError(
+            f"policy_kwargs 'bins' is {given['bins']!r}, but the actions of this environment are "
+            f"{core.bins} bins; leave it out"
+        )
+    if algorithm.kind != "off-policy":
+        return
+    if "n_steps" in overrides and "replay_buffer_class" not in overrides:
+        raise ConfigError(
+            "n_steps does not reach the replay buffer, which looks ahead to the end of a record; "
+            "use replay_buffer_kwargs.n_steps"
+        )
+    if given.get("share_features_extractor") and overrides.get("policy") in (None, GENERIC):
+        raise ConfigError(
+            "share_features_extractor: the critic does not see the actor's noise here, so each has "
+            "an extractor of its own; leave it out"
+        )
+
+
 def _check_autoregressive(algorithm: Algorithm, core: RecordCore) -> None:
     """Refuse the autoregressive policy where it cannot play."""
     if algorithm.policy is not RecordActorCriticPolicy or core.mode == "oneshot":
@@ -213,6 +245,12 @@ def _with_bins(kwargs: dict[str, Any], core: RecordCore) -> dict[str, Any]:
         raise ConfigError(f"policy_kwargs 'bins' must be a whole number from 2 on, not {bins!r}")
     if not isinstance(codec, DiscreteCodec):
         codec = DiscreteCodec(core.encoder, bins)
+    for name, low in (("width", 1), ("value_width", 1), ("blocks", 0), ("value_blocks", 0)):
+        value = kwargs.get(name, low)
+        if isinstance(value, bool) or not isinstance(value, int) or value < low:
+            raise ConfigError(
+                f"policy_kwargs '{name}' must be a whole number from {low} on, not {value!r}"
+            )
     fitted: dict[str, Any] = {
         "bin_edges": codec.edges,
         "atoms": codec.is_atom,
@@ -292,6 +330,8 @@ def _with_extractor(
 
 
 def _action_noise(sigma: float, core: RecordCore) -> NormalActionNoise:
+    if not 0 <= sigma < math.inf:
+        raise ConfigError(f"action_noise is a standard deviation from 0 on, not {sigma:g}")
     size = core.action_space.shape or (1,)
     return NormalActionNoise(np.zeros(size), np.full(size, sigma))
 

@@ -10,7 +10,7 @@ from importlib import resources
 from typing import Any
 
 import yaml
-from sb3_contrib import QRDQN, TQC, TRPO, CrossQ, MaskablePPO, RecurrentPPO
+from sb3_contrib import ARS, QRDQN, TQC, TRPO, CrossQ, MaskablePPO, RecurrentPPO
 from stable_baselines3 import A2C, DDPG, DQN, PPO, SAC, TD3
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
@@ -181,10 +181,14 @@ def _user_algorithm(path: str) -> Algorithm:
         raise ConfigError(
             f"{path!r} is not a subclass of stable_baselines3.common.base_class.BaseAlgorithm"
         )
+    if issubclass(cls, ARS) and not issubclass(cls, RecordARS):
+        raise ConfigError(
+            f"{path!r} descends from sb3_contrib's ARS, which counts every step once for each "
+            "environment; let it descend from agents.random_search.RecordARS"
+        )
     for ancestor in cls.__mro__:
         for known, (known_cls, *_) in _CLASSES.items():
-            # A user's ARS descends from sb3_contrib's class, not from ours.
-            if ancestor is known_cls or (known == "ARS" and ancestor is RecordARS.__base__):
+            if ancestor is known_cls:
                 return replace(get_algorithm(known), name=cls.__name__, cls=cls)
     raise ConfigError(
         f"{path!r} descends from none of {', '.join(ALGORITHMS)}: subclass the one it is nearest "

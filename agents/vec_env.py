@@ -16,7 +16,7 @@ from stable_baselines3.common.vec_env.base_vec_env import (
 )
 
 from rlsyn_env.core import RecordCore, StepResult
-from rlsyn_env.envs import make_core
+from rlsyn_env.envs import fixed_values, make_core
 from rlsyn_env.errors import ConfigError
 from rlsyn_env.rendering import record_text
 
@@ -52,7 +52,7 @@ class RecordVecEnv(VecEnv):
         """
         if any(seed is not None for seed in self._seeds):
             self.core.seed(list(self._seeds))
-        fixed = [options.get("fixed") for options in self._options]
+        fixed = [fixed_values(options) for options in self._options]
         given = any(fixed)
         observations = self.core.reset(fixed=fixed if given else None)
         self.reset_infos = [{} for _ in range(self.num_envs)]

@@ -57,12 +57,19 @@ class ActionCodec(ABC):
         """
 
 
+#: What is said where a policy gives no finite numbers.
+DIVERGED = (
+    "an action is not a finite number: the policy has diverged; a lower learning rate may keep it "
+    "from that"
+)
+
+
 def _finite(actions: npt.ArrayLike, shape: tuple[int, ...]) -> Floats:
     array = np.asarray(actions, dtype=np.float32)
     if array.size != int(np.prod(shape)):
         raise RLSynError(f"expected actions of shape {shape}, got {array.shape}")
     if not np.isfinite(array).all():
-        raise RLSynError("an action is not a finite number; look for a diverged policy")
+        raise RLSynError(DIVERGED)
     clipped: Floats = np.clip(array.reshape(shape), -1.0, 1.0)
     return clipped
 

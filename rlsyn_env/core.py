@@ -10,6 +10,7 @@ import json
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -18,8 +19,8 @@ from gymnasium import spaces
 
 from rlsyn_env.actions import ActionCodec, BoxCodec, DiscreteCodec, RecordCodec, inside
 from rlsyn_env.adversary import Adversary
-from rlsyn_env.errors import RLSynError
-from rlsyn_env.rewards import RewardTerm, make_reward_terms
+from rlsyn_env.errors import RLSynError, short_repr
+from rlsyn_env.rewards import RewardTerm, make_reward_terms, scored
 from rlsyn_env.tables.encoder import RecordEncoder
 
 Floats: TypeAlias = npt.NDArray[np.float32]
@@ -93,6 +94,11 @@ class RecordCore:
     ) -> None:
         if n_envs < 1:
             raise RLSynError(f"the number of environments must be at least 1, got {n_envs}")
+        for name, value, low in (("bins", bins, 2), ("noise_dim", noise_dim, 1)):
+            if not isinstance(value, Integral) or isinstance(value, bool) or value < low:
+                raise RLSynError(
+                    f"{name} must be a whole number from {low} on, not {short_repr(value)}"
+                )
         if mode not in get_args(Mode):
             raise RLSynError(f"unknown mode '{mode}'; choose one of {', '.join(get_args(Mode))}")
         self.n_envs = n_envs
@@ -195,7 +201,7 @@ class RecordCore:
         Args:
             records: ``(m, d)`` float32 in [0, 1].
         """
-        values = {term.name: term(records) for term in self.reward_terms}
+        values = {term.name: scored(term, records) for term in self.reward_terms}
         total = np.zeros(len(records), dtype=np.float32)
         for term in self.reward_terms:
             total += np.float32(term.weight) * values[term.name]
@@ -350,6 +356,10 @@ class RecordCore:
         if not fixed:
             return None
         rows = [fixed] * self.n_envs if isinstance(fixed, Mapping) else list(fixed)
+        if not all(row is None or isinstance(row, Mapping) for row in rows):
+            raise RLSynError(
+                f"fixed values are mappings such as {{'age': 61}}, not {short_repr(fixed)}"
+            )
         if len(rows) != self.n_envs:
             raise RLSynError(f"expected {self.n_envs} mappings of fixed values, got {len(rows)}")
         low = np.full((self.n_envs, self.n_features), np.nan, dtype=np.float32)

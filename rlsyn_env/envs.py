@@ -113,7 +113,8 @@ def make_core(env_id: str, n_envs: int, **kwargs: Any) -> RecordCore:
     return build_core(n_envs, ENV_MODES[env_id], **kwargs)  # type: ignore[arg-type]
 
 
-def _fixed(options: Mapping[str, Any] | None) -> Any:
+def fixed_values(options: Mapping[str, Any] | None) -> Any:
+    """Return what ``reset(options=...)`` pins features to; RLSynError for any other option."""
     options = dict(options or {})
     fixed = options.pop("fixed", None)
     if options:
@@ -154,7 +155,7 @@ class RecordEnv(gym.Env[npt.NDArray[np.float32], Any]):
     ) -> tuple[npt.NDArray[np.float32], dict[str, Any]]:
         """Start a record; the seed fixes its noise and never touches the adversary."""
         super().reset(seed=seed)
-        fixed = _fixed(options)
+        fixed = fixed_values(options)
         if seed is not None:
             self.core.seed([seed])
             self._np_random = self.core.streams[0]
@@ -223,7 +224,7 @@ class RecordVectorEnv(gym.vector.VectorEnv[npt.NDArray[np.float32], Any, npt.NDA
     ) -> tuple[npt.NDArray[np.float32], dict[str, Any]]:
         """Start n records; an integer seed gives environment i the seed ``seed + i``."""
         super().reset(seed=seed if isinstance(seed, int) else None)
-        fixed = _fixed(options)
+        fixed = fixed_values(options)
         if seed is not None:
             seeds = [seed + i for i in range(self.num_envs)] if isinstance(seed, int) else seed
             self.core.seed(seeds)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Real
 from typing import TypeAlias
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy.typing as npt
 from scipy.special import expit, log_expit
 
 from rlsyn_env.adversary import Adversary
-from rlsyn_env.errors import ConfigError
+from rlsyn_env.errors import ConfigError, RLSynError, short_repr
 
 Records: TypeAlias = npt.NDArray[np.float32]
 Rewards: TypeAlias = npt.NDArray[np.float32]
@@ -37,6 +38,7 @@ class RewardTerm(ABC):
     name: str
     weight: float = 1.0
     settled_at: frozenset[int] = frozenset()
+    hint: str = ""  # what to do where it is not finite
 
     def observe(self, records: Records) -> None:  # noqa: B027 - most terms learn nothing
         """Learn from finished records ``(n, d)`` in [0, 1]; not called with ``co_train=False``."""
@@ -53,6 +55,30 @@ class RewardTerm(ABC):
             position: one of :attr:`settled_at`. The parts of all of them sum to the term's value.
         """
         raise NotImplementedError(f"the reward term '{self.name}' has no parts")
+
+
+def scored(term: RewardTerm, records: Records) -> Rewards:
+    """Return what a term says of records ``(n, d)``, float32 ``(n,)``.
+
+    Raises:
+        RLSynError: when that is something else, or not finite.
+    """
+    given = term(records)
+    try:
+        values = np.asarray(given, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise RLSynError(f"the reward term '{term.name}' gave {short_repr(given)}") from error
+    if values.shape != (len(records),):
+        raise RLSynError(
+            f"the reward term '{term.name}' gave shape {values.shape} for {len(records)} records; "
+            "it must give one number for each"
+        )
+    if not np.isfinite(values).all():
+        raise RLSynError(
+            f"the reward term '{term.name}' is not a finite number for "
+            f"{int((~np.isfinite(values)).sum())} of {len(records)} records{term.hint}"
+        )
+    return values
 
 
 def _softplus(logits: Rewards) -> Rewards:
@@ -78,6 +104,7 @@ class AdversarialReward(RewardTerm):
     """
 
     name = "adversarial"
+    hint = ": the discriminator has diverged; a lower adversary.learning_rate may keep it from that"
 
     def __init__(self, adversary: Adversary, form: str = "logit") -> None:
         if form not in REWARD_FORMS:
@@ -120,8 +147,11 @@ def check_reward_weights(weights: Mapping[str, float]) -> None:
         if name not in REWARD_TERMS:
             known = ", ".join(REWARD_TERMS)
             raise ConfigError(f"unknown reward term '{name}'; known terms: {known}")
-        if not np.isfinite(weight):
-            raise ConfigError(f"the weight of the reward term '{name}' is {weight}, not a number")
+        number = isinstance(weight, Real) and not isinstance(weight, bool)
+        if not number or not np.isfinite(weight):
+            raise ConfigError(
+                f"the weight of the reward term '{name}' is {short_repr(weight)}, not a number"
+            )
 
 
 def register_reward_term(name: str, factory: RewardTermFactory) -> None:
@@ -160,6 +190,12 @@ def make_reward_terms(
     terms: list[RewardTerm] = [AdversarialReward(adversary, form)]
     weights = dict(extra) if isinstance(extra, Mapping) else {}
     given = [] if isinstance(extra, Mapping) else list(extra)
+    for term in given:
+        if not isinstance(term, RewardTerm) or not isinstance(getattr(term, "name", None), str):
+            raise ConfigError(
+                f"{short_repr(term)} is no reward term: give objects of subclasses of RewardTerm "
+                "that have a name, or weights by name as in {'constraints': 4}"
+            )
     check_reward_weights(weights)
     if adversary.encoder.schema.constraints and _CONSTRAINTS not in {term.name for term in given}:
         weights = {_CONSTRAINTS: CONSTRAINT_WEIGHT, **weights}

@@ -138,6 +138,4 @@ class EpisodeRolloutBuffer(RolloutBuffer):
         return steps.reshape(shape).swapaxes(1, 2).reshape(-1, self.d, *steps.shape[2:])
 
     def _flat(self, values: np.ndarray) -> torch.Tensor:
-        return self.to_torch(values.reshape(values.shape[0] * self.d, *values.shape[2:])).squeeze(
-            -1
-        )
+        return self.to_torch(values.reshape(-1))

@@ -29,6 +29,20 @@ def atanh(x: torch.Tensor) -> torch.Tensor:
     return torch.atanh(x.clamp(-1 + _EDGE, 1 - _EDGE))
 
 
+def inner_edges(bin_edges: np.ndarray) -> np.ndarray:
+    """Edges between the bins, to search by: a coordinate of 1 is in the last bin that exists.
+
+    Args:
+        bin_edges: ``(d, K + 1)`` increasing along each row, padded with 1 at its end.
+
+    Returns:
+        ``(d, K - 1)`` float32, padded with infinity.
+    """
+    inner = np.asarray(bin_edges, dtype=np.float32)[:, 1:-1].copy()
+    inner[inner >= 1] = np.inf
+    return inner
+
+
 def log_bin_widths(bin_edges: np.ndarray) -> np.ndarray:
     """Logits of the identity marginals: log widths of each feature's bins.
 
@@ -106,7 +120,7 @@ class RecordExtractor(BaseFeaturesExtractor):
             persistent=False,
         )
         if bin_edges is not None:
-            inner = np.asarray(bin_edges, dtype=np.float32)[:, 1:-1]
+            inner = inner_edges(bin_edges)
             self.n_bins = inner.shape[1] + 1
             # Row d * n_bins stands for a feature that has no value yet.
             self.embedding = nn.EmbeddingBag(
@@ -115,7 +129,7 @@ class RecordExtractor(BaseFeaturesExtractor):
             nn.init.normal_(self.embedding.weight, std=0.3 / np.sqrt(d))
             with torch.no_grad():
                 self.embedding.weight[-1].zero_()
-            self.register_buffer("edges", torch.as_tensor(inner.copy()), persistent=False)
+            self.register_buffer("edges", torch.as_tensor(inner), persistent=False)
             self.register_buffer(
                 "first_row", torch.arange(d).unsqueeze(1) * self.n_bins, persistent=False
             )
@@ -272,7 +286,7 @@ class PrefixExtractor(BaseFeaturesExtractor):
         # The noise's own columns, one for each feature to emit, come last.
         self.atanh_noise_columns = list(range(n_columns - d, n_columns)) if use_noise else []
         arrays = {
-            "edges": np.asarray(bin_edges, dtype=np.float32)[:, 1:-1].copy(),
+            "edges": inner_edges(bin_edges),
             "ordered_source": source[ordered],
             "ordered_target": target[ordered],
             "level_source": level_source,

@@ -177,7 +177,10 @@ def restore(
     state = checkpoint.state
     load_parameters(model, checkpoint.agent_file)
     for name, value in state["agent"].items():
-        setattr(model, name, from_plain(value))
+        attribute = from_plain(value)
+        if isinstance(attribute, torch.Tensor):  # ARS's weights, which live on its device
+            attribute = attribute.to(model.device)
+        setattr(model, name, attribute)
     if state["lstm"] is not None:
         pairs = [tuple(tensor.to(model.device) for tensor in pair) for pair in state["lstm"]]
         model._last_lstm_states = RNNStates(*pairs)  # type: ignore[attr-defined]

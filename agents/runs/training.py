@@ -51,13 +51,16 @@ from agents.runs.run_data import DEFAULT_DATASET, RunData, reload_run_data, save
 from agents.runs.run_folder import RunFolder
 from rlsyn_env.adversary import Adversary, AdversaryConfig
 from rlsyn_env.envs import make_core
-from rlsyn_env.errors import ConfigError
+from rlsyn_env.errors import ConfigError, RLSynError
 from rlsyn_env.options import options_from
 from rlsyn_env.tables.encoder import RecordEncoder
 from rlsyn_env.versions import package_versions
 
 _PACKAGES = ("rlsyn", "gymnasium", "stable-baselines3", "sb3-contrib", "torch", "numpy", "pandas")
 
+
+_LARGEST_WEIGHT = 1e12
+_DIVERGED = "training has diverged: its weights are no numbers, or huge; lower the learning rate"
 
 T = TypeVar("T")
 Learner: TypeAlias = ImitationCallback | AveragingCallback | SelectionCallback
@@ -398,7 +401,20 @@ def _learn(
         done = model.num_timesteps
         callbacks = [_SetTimesteps(done), *callbacks]
         left, options["reset_num_timesteps"] = total, True
-    model.learn(left, callback=CallbackList(callbacks), **options)
+    try:
+        model.learn(left, callback=CallbackList(callbacks), **options)
+    except (ValueError, IndexError, RuntimeError) as error:
+        if isinstance(error, RLSynError) or not _diverged(model):
+            raise
+        raise RLSynError(_DIVERGED) from error
+    if _diverged(model):  # some algorithms go on choosing among values that are no numbers
+        raise RLSynError(_DIVERGED)
+
+
+def _diverged(model: BaseAlgorithm) -> bool:
+    # Larger ones overflow in the next layer; a comparison with NaN is false.
+    parameters = model.policy.parameters()
+    return not all(bool((weights.abs() < _LARGEST_WEIGHT).all()) for weights in parameters)
 
 
 def _end(model: BaseAlgorithm, learners: Iterable[Learner]) -> None:

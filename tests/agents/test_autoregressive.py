@@ -13,7 +13,7 @@ from agents.policies.autoregressive import AutoregressiveNetwork, Autoregressive
 from agents.policies.autoregressive.distribution import CellDistribution
 from agents.policies.autoregressive.forgetting import Forgetting
 from agents.policies.autoregressive.network import RunningSum
-from rlsyn_env.errors import ConfigError
+from rlsyn_env.errors import ConfigError, RLSynError
 
 BOX, DISCRETE = "RLSyn/Record-v0", "RLSyn/RecordDiscrete-v0"
 
@@ -150,6 +150,45 @@ def test_sampled_coordinates_stay_in_their_bins_in_float32() -> None:
         seen = (distribution.quantile(torch.full((len(k),), level)) + 1) / 2
         found = np.searchsorted(edges.numpy()[1:-1], seen.numpy(), side="right")
         assert (found == k.numpy()).all()
+
+
+@pytest.mark.parametrize("highest", [1.0, float(np.nextafter(np.float32(1), np.float32(0)))])
+def test_actions_at_the_upper_end_are_in_the_last_bin_that_exists(table, highest) -> None:
+    model = model_on(table, BOX)
+    policy = trained(model.policy)
+    d = policy.d
+    values = {}
+    for action in (highest, 0.9999):
+        records = torch.full((1, d), action)
+        steps = torch.zeros(d, 2 * d + 1)
+        for t in range(d):
+            steps[t, :t] = records[0, :t]
+            steps[t, d + t] = 1
+        with torch.no_grad():
+            _, whole, _ = policy.evaluate_actions(steps, records.reshape(-1, 1))
+            singly = [
+                policy.evaluate_actions(steps[t : t + 1], records[:, t].reshape(-1, 1))[1]
+                for t in range(d)
+            ]
+        assert whole.numpy() == pytest.approx(torch.cat(singly).numpy(), abs=1e-4)
+        values[action] = whole.numpy()
+    assert values[highest] == pytest.approx(values[0.9999], abs=0.1)
+
+
+def test_weights_that_are_no_numbers_are_not_taken_for_the_first_bin(table) -> None:
+    model = model_on(table, DISCRETE)
+    with torch.no_grad():
+        for weights in model.policy.actor.heads.parameters():
+            weights.fill_(torch.nan)
+    with pytest.raises(RLSynError, match="the policy has diverged"):
+        model.policy.predict(model.env.reset())
+
+
+@pytest.mark.filterwarnings("ignore:You have specified a mini-batch size")
+def test_a_batch_may_be_one_transition(table) -> None:
+    model = model_on(table[["x"]], BOX, n_envs=129, n_steps=1, batch_size=128)
+    model.learn(2 * 129)
+    assert model.num_timesteps == 2 * 129
 
 
 def test_deterministic_prediction_generates_from_the_noise(table) -> None:

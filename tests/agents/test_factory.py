@@ -172,12 +172,31 @@ def test_sb3s_own_policy_may_be_chosen():
         ("ppo", {"gamma": float("nan")}, "'gamma' must be a finite number"),
         ("ppo", {"ent_coef": float("inf")}, "'ent_coef' must be a finite number"),
         ("ppo", {"policy": "MultiInputPolicy"}, "PPO cannot be built"),
+        ("ppo", {"policy_kwargs": {"width": -3}}, "'width' must be a whole number from 1 on"),
+        ("ppo", {"policy_kwargs": {"value_blocks": -1}}, "'value_blocks' must be a whole number"),
+        ("td3", {"action_noise": -1.0}, "action_noise is a standard deviation from 0 on"),
+        ("sac", {"n_steps": 2}, "use replay_buffer_kwargs.n_steps"),
+        ("sac", {"policy_kwargs": {"share_features_extractor": True}}, "an extractor of its own"),
     ],
 )
 def test_wrong_hyperparameters_get_one_clear_error(name, hyperparams, message):
     env = small_env(get_algorithm(name).default_env_id, n_envs=2)
     with pytest.raises(ConfigError, match=message):
         make_model(name, env, hyperparams=hyperparams)
+
+
+def test_bins_of_the_policy_are_those_of_discrete_actions():
+    env = small_env(DISCRETE, n_envs=2, bins=12)
+    with pytest.raises(ConfigError, match="actions of this environment are 12 bins"):
+        make_model("ppo", env, hyperparams={"policy_kwargs": {"bins": 5}})
+    assert make_model("ppo", env, hyperparams={"policy_kwargs": {"bins": 12}})
+
+
+def test_the_advantage_of_one_transition_is_not_normalised():
+    env = small_env(ONE_SHOT, n_envs=1)
+    with pytest.raises(ConfigError, match="advantage of a single transition"):
+        make_model("a2c", env, hyperparams={"n_steps": 1})
+    assert make_model("a2c", env, hyperparams={"n_steps": 1, "normalize_advantage": False})
 
 
 def test_an_action_space_that_does_not_fit_is_refused():

@@ -61,13 +61,22 @@ def own_module(tmp_path, monkeypatch):
     (tmp_path / "own_algorithms.py").write_text(
         textwrap.dedent(
             """
+            from sb3_contrib import ARS
             from stable_baselines3 import SAC
             from stable_baselines3.common.base_class import BaseAlgorithm
+
+            from agents.random_search import RecordARS
 
             class Mine(SAC):
                 pass
 
             class Stranger(BaseAlgorithm):
+                pass
+
+            class Search(ARS):
+                pass
+
+            class RecordSearch(RecordARS):
                 pass
 
             number = 3
@@ -86,6 +95,7 @@ def test_a_users_class_takes_the_preset_of_its_ancestor():
     assert algorithm.cls.__name__ == "Mine"
     assert algorithm.policy is RecordSACPolicy
     assert algorithm.preset == get_algorithm("sac").preset
+    assert get_algorithm("own_algorithms:RecordSearch").kind == "search"
 
 
 @pytest.mark.usefixtures("own_module")
@@ -96,6 +106,7 @@ def test_a_users_class_takes_the_preset_of_its_ancestor():
         ("own_algorithms:Yours", "has no class 'Yours'"),
         ("own_algorithms:number", "is not a subclass"),
         ("own_algorithms:Stranger", "descends from none of"),
+        ("own_algorithms:Search", r"descend from agents\.random_search\.RecordARS"),
     ],
 )
 def test_a_wrong_class_is_refused(path, message):

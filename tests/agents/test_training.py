@@ -5,6 +5,7 @@ import random
 import signal
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError
+from unittest.mock import Mock
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,7 @@ from agents.runs.interrupts import StopRequest, TrainingStopped
 from agents.runs.outcome import export_model
 from agents.runs.run_data import load_run_data, validation_share
 from agents.runs.training import Run, build_run, learn, resume_run, total_records
-from rlsyn_env.errors import ConfigError
+from rlsyn_env.errors import ConfigError, RLSynError
 
 BUDGET = {"algo": "ppo", "n_envs": 128, "total_records": 1280}
 
@@ -280,3 +281,26 @@ def test_the_second_signal_quits_at_once() -> None:
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.parametrize("error", [None, ValueError("Expected parameter loc"), IndexError("1e9")])
+@pytest.mark.parametrize("weight", [float("nan"), 1e20])
+def test_training_that_diverges_is_said_to(new_run, monkeypatch, error, weight) -> None:
+    run, folder = new_run()
+
+    def diverge(*_, **__):
+        with torch.no_grad():
+            next(run.model.policy.parameters()).fill_(weight)
+        if error is not None:
+            raise error
+
+    monkeypatch.setattr(run.model, "learn", diverge)
+    with pytest.raises(RLSynError, match="training has diverged"):
+        learn(run, folder)
+
+
+def test_other_errors_of_training_stay_what_they_are(new_run, monkeypatch) -> None:
+    run, folder = new_run()
+    monkeypatch.setattr(run.model, "learn", Mock(side_effect=IndexError("a bug")))
+    with pytest.raises(IndexError, match="a bug"):
+        learn(run, folder)

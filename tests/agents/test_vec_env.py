@@ -7,7 +7,7 @@ import pytest
 
 from agents import make_vec_env
 from rlsyn_env import ENV_IDS
-from rlsyn_env.errors import ConfigError
+from rlsyn_env.errors import ConfigError, RLSynError
 from rlsyn_env.tables.encoder import RecordEncoder
 from tests.conftest import make_mixed_table
 
@@ -84,6 +84,13 @@ def test_fixed_values_are_in_every_record():
     play(env)
     decoded = encoder.decode(env.core.finished_records)["sex"].tolist()
     assert decoded == ["M"] * 3 + ["F"] * 3
+
+
+def test_unknown_reset_options_are_refused():
+    env = make_vec_env(ENV_IDS[0], 2, dataset="diabetes")
+    env.set_options({"fixd": {"sex": 1}})
+    with pytest.raises(RLSynError, match="unknown reset option 'fixd'"):
+        env.reset()
 
 
 def test_masks_are_a_list_of_rows_and_only_discrete_has_them():

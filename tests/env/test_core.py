@@ -254,6 +254,73 @@ def test_reward_terms_are_summed_with_weights_and_reported_apart(adversary):
     assert adversary.updates == 1
 
 
+class Given(RewardTerm):
+    """Says what it was given."""
+
+    name = "given"
+
+    def __init__(self, value) -> None:
+        self.value = value
+
+    def __call__(self, records):
+        return self.value
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (np.array([1.0, np.nan, 2.0, np.inf]), "'given' is not a finite number for 2 of 4"),
+        (np.zeros((4, 1)), r"'given' gave shape \(4, 1\) for 4 records"),
+        (0.0, r"'given' gave shape \(\) for 4 records"),
+        (["a", "b", "c", "d"], "'given' gave "),
+    ],
+)
+def test_a_term_that_gives_no_numbers_is_named(adversary, encoder, value, message):
+    core = RecordCore(
+        4, "oneshot", encoder=encoder, adversary=adversary, reward_terms=[Given(value)]
+    )
+    core.reset()
+    with pytest.raises(RLSynError, match=message):
+        core.step(np.zeros((4, encoder.n_features), dtype=np.float32))
+
+
+def test_a_diverged_discriminator_is_named(adversary, encoder):
+    for parameter in adversary._network.parameters():
+        parameter.data.fill_(np.nan)
+    core = RecordCore(2, "oneshot", encoder=encoder, adversary=adversary, co_train=False)
+    core.reset()
+    with pytest.raises(RLSynError, match=r"discriminator has diverged.*adversary\.learning_rate"):
+        core.step(np.zeros((2, encoder.n_features), dtype=np.float32))
+
+
+@pytest.mark.parametrize("terms", [["constraints"], "constraints", [object()]])
+def test_what_is_no_reward_term_is_refused(adversary, encoder, terms):
+    with pytest.raises(ConfigError, match="is no reward term"):
+        RecordCore(2, "box", encoder=encoder, adversary=adversary, reward_terms=terms)
+
+
+@pytest.mark.parametrize("weight", ["x", None, True, float("nan")])
+def test_a_weight_that_is_no_number_is_refused(adversary, encoder, weight):
+    with pytest.raises(ConfigError, match="weight of the reward term 'constraints'"):
+        RecordCore(
+            2, "box", encoder=encoder, adversary=adversary, reward_terms={"constraints": weight}
+        )
+
+
+@pytest.mark.parametrize(
+    "options", [{"bins": 2.5}, {"bins": "a"}, {"bins": 1}, {"noise_dim": -1}, {"noise_dim": 0}]
+)
+def test_sizes_that_are_no_whole_numbers_are_refused(encoder, options):
+    with pytest.raises(RLSynError, match=f"{next(iter(options))} must be a whole number"):
+        RecordCore(2, "box", encoder=encoder, **options)
+
+
+@pytest.mark.parametrize("fixed", ["foo", ["age", "sex"], [3, 4]])
+def test_fixed_values_are_mappings(encoder, fixed):
+    with pytest.raises(RLSynError, match=r"fixed values are mappings|mappings of fixed values"):
+        RecordCore(2, "box", encoder=encoder).reset(fixed=fixed)
+
+
 def test_unknown_names_are_refused(encoder, adversary):
     with pytest.raises(ConfigError, match="logit, softplus, logsigmoid, sigmoid"):
         RecordCore(1, "box", encoder=encoder, adversary=adversary, reward="hinge")

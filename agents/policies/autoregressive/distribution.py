@@ -8,6 +8,8 @@ import torch
 from torch.distributions import Categorical
 
 from agents.policies.autoregressive.made_distribution import MadeDistribution
+from rlsyn_env.actions import DIVERGED
+from rlsyn_env.errors import RLSynError
 
 _MARGIN = 2.0**-23  # keeps a coordinate in its bin through a = 2u - 1 and back in float32
 
@@ -77,6 +79,8 @@ class CellDistribution(MadeDistribution):
         shares = self.log_shares.exp()
         cumulated = shares.cumsum(dim=-1)
         total = cumulated[:, -1:]
+        if not bool(total.isfinite().all()):  # every comparison below would be False: bin 0
+            raise RLSynError(DIVERGED)
         wanted = levels[:, None] * total
         # The first bin that reaches the total is the last one with a share, whatever rounds up.
         passed = (cumulated <= wanted) & (cumulated < total)
@@ -91,7 +95,9 @@ class CellDistribution(MadeDistribution):
         return (self.start > _NO_BIN).sum(dim=-1)
 
     def _bins(self, coordinates: torch.Tensor) -> torch.Tensor:
-        inner = self.edges[..., 1:-1].contiguous()
+        # Not the 1s that pad the edges: a coordinate of 1 is in the last bin that exists.
+        inner = self.edges[..., 1:-1]
+        inner = inner.masked_fill(inner >= 1, torch.inf)
         if inner.dim() == 1:
             return torch.searchsorted(inner, coordinates.contiguous(), right=True)
         return torch.searchsorted(inner, coordinates[:, None].contiguous(), right=True).squeeze(-1)

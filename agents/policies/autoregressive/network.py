@@ -25,6 +25,7 @@ from torch.nn import functional as F  # noqa: N812
 from agents.policies.autoregressive.caution import Caution, PairRule
 from agents.policies.autoregressive.forgetting import Forgetting, sums_before
 from agents.policies.autoregressive.heads import BinHeads, RecordLogits
+from agents.policies.extractors import inner_edges
 
 _RARE = 0.25  # share below which one of a feature's two bins is counted
 _FEWEST_COUNTED = 32  # features; fewer the running sum tells apart
@@ -94,7 +95,7 @@ class RunningSum(nn.Module):
         self.remembered: frozenset[int] = frozenset()  # features whose bins a prefix keeps
         for name, values in {
             "edges": edges.copy(),
-            "inner": edges[:, 1:-1].copy(),
+            "inner": inner_edges(edges),
             "first": np.cumsum(n_bins) - n_bins,
             "feature": np.repeat(np.arange(self.d), n_bins),
             "share": widths[exists][:, None],
