@@ -144,9 +144,10 @@ the trained generator's table. *closer in* counts the seeds in which after is be
 are means over seeds with their standard deviation, on held-out rows; a seed fixes the split too.
 Membership excess is the AUC of a distance attack above that of independent columns (0: no more
 is revealed). *distinct* is the share of different records in a table of the training rows' size.
-*seconds* is the whole command: start, training, generation and judging, two at a time on two
-cores. `categories` is a made-up table of six categorical columns with strong dependence, where
-jitter cannot fake diversity.
+*seconds* is the whole command: start, training, generation and judging; `--jobs` of them ran at a
+time, beside other work, so they are no more than an order of size. `categories` is a made-up table
+of six categorical columns with strong dependence, where jitter cannot fake diversity. PPO, A2C and
+TRPO play with the autoregressive policy.
 """
 
 

@@ -33,12 +33,13 @@ class RewardTerm(ABC):
         name: under which it is reported, ``reward/<name>`` in TensorBoard.
         weight: it is multiplied by this in the sum.
         settled_at: positions of the features that settle a part; empty: all of it is paid last.
+        hint: ends the message where a value is not finite: what to do about it.
     """
 
     name: str
     weight: float = 1.0
     settled_at: frozenset[int] = frozenset()
-    hint: str = ""  # what to do where it is not finite
+    hint: str = ""
 
     def observe(self, records: Records) -> None:  # noqa: B027 - most terms learn nothing
         """Learn from finished records ``(n, d)`` in [0, 1]; not called with ``co_train=False``."""

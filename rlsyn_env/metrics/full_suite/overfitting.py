@@ -142,17 +142,17 @@ def _reference_error(
     context: Context, attacked: AttackRows, released: Mapping[str, np.ndarray]
 ) -> float:
     rng = context.stream("dcr parts")
-    members, others = attacked.members, attacked.others
-    n_parts = min(
-        N_PARTS,
-        *(t.n_rows if t.groups is None else len(np.unique(t.groups)) for t in (members, others)),
-    )
+    tables = (attacked.members, attacked.others)
+    size = min(table.n_rows for table in tables)
+    kept = [subsample(table.n_rows, size, rng) for table in tables]
+    cut = [table.take(rows) for table, rows in zip(tables, kept, strict=True)]
+    units = [t.n_rows if t.groups is None else len(np.unique(t.groups)) for t in cut]
+    n_parts = min(N_PARTS, *units)
     if n_parts < 2:
         return 0.0
-    size = min(members.n_rows, others.n_rows)
-    blocks = []
-    for table, matrix in ((members, attacked.inside), (others, attacked.outside)):
-        kept = subsample(table.n_rows, size, rng)
-        cut = table.take(kept)
-        blocks.append([matrix[kept][rows] for rows in parts(cut, n_parts, rng)])
+    matrices = (attacked.inside[kept[0]], attacked.outside[kept[1]])
+    blocks = [
+        [matrix[rows] for rows in parts(table, n_parts, rng)]
+        for matrix, table in zip(matrices, cut, strict=True)
+    ]
     return spread_by_reference(released["value"], *blocks)

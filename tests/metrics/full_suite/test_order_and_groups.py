@@ -10,6 +10,7 @@ from rlsyn_env.metrics.full_suite import importance, predictive_models
 from rlsyn_env.metrics.full_suite.attack_rows import attack_rows
 from rlsyn_env.metrics.full_suite.clusters import judge_clusters
 from rlsyn_env.metrics.full_suite.context import Context
+from rlsyn_env.metrics.full_suite.overfitting import judge_overfitting
 from rlsyn_env.metrics.full_suite.predictive_models import judge_predictive_models, paper_model
 from rlsyn_env.metrics.full_suite.quasi_identifiers import (
     judge_quasi_identifiers,
@@ -121,3 +122,11 @@ def test_rows_without_a_group_are_groups_of_their_own(make_context, make_cohort)
     test = make_cohort(20, 1).assign(patient=np.nan)
     context = make_context(train, test, make_cohort(40, 2), "patient")
     assert len(np.unique(context.rows.test.groups)) == 20
+
+
+def test_few_groups_among_as_many_rows_as_there_are_test_rows(make_context, make_cohort) -> None:
+    train = grouped(make_cohort(3, 0), "a", 40)
+    test = make_cohort(12, 1).assign(patient=[f"b{k}" for k in range(12)])
+    context = make_context(train, test, make_cohort(40, 2), "patient")
+    metric = judge_overfitting(context, attack_rows(context)).metrics["dcr_share"]
+    assert 0 <= metric.low < metric.value < metric.high <= 1
