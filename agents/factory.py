@@ -206,7 +206,7 @@ def is_autoregressive(
 def _check_for_environment(
     algorithm: Algorithm, core: RecordCore, overrides: Mapping[str, Any]
 ) -> None:
-    """Refuse hyperparameters that the environment, or what is made for it, would leave unused."""
+    """Refuse hyperparameters that would have no effect, or that what is made here cannot take."""
     policy_kwargs = overrides.get("policy_kwargs")
     given = dict(policy_kwargs) if isinstance(policy_kwargs, Mapping) else {}
     if core.mode == "discrete" and given.get("bins", core.bins) != core.bins:

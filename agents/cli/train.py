@@ -246,7 +246,7 @@ def _new_run(
     else:
         held.enter_context(folder.held())
         folder.check_free(overwrite=overwrite)  # again: another run may have ended here meanwhile
-        if folder.exists:
+        if overwrite:
             held.enter_context(folder.replacing())
     start_run(built, folder, command_line())
     return built, folder

@@ -119,7 +119,7 @@ class RunFolder:
         """Raise ConfigError unless a new run may start here; writes nothing."""
         if self.path.exists() and not self.path.is_dir():
             raise ConfigError(f"--out {self.path} is a file; give a folder")
-        if self.exists:
+        if self.exists or (self.path / _ASIDE).is_dir():
             if overwrite:
                 return
             what = "a finished run" if self.finished else "an unfinished run"

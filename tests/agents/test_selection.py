@@ -26,9 +26,7 @@ def table() -> pd.DataFrame:
 
 def test_selection_ends_with_the_best_snapshot_and_not_the_last(table, monkeypatch) -> None:
     model = model_on(table)
-    callback = SelectionCallback(
-        table[:200], table[200:], SelectionConfig(measurements=4, min_rows=50)
-    )
+    callback = measuring(table, 4)
     scores = iter([0.5, 0.2, 0.4, 0.3, 0.6])
     kept = []
 
@@ -72,9 +70,7 @@ def test_selection_without_an_average_keeps_and_goes_back_to_what_it_measured(
     table, monkeypatch
 ) -> None:
     model = model_on(table, learning_rate=1e-3)
-    callback = SelectionCallback(
-        table[:200], table[200:], SelectionConfig(measurements=3, min_rows=50)
-    )
+    callback = measuring(table, 3)
     scores, measured, watch = iter([0.4, 0.2, 0.6, 0.5]), [], AtRolloutStarts()
 
     def score(self):
@@ -103,12 +99,15 @@ def always_the_same_score(monkeypatch, model) -> list[int]:
     return measured
 
 
+def measuring(table, measurements: int) -> SelectionCallback:
+    config = SelectionConfig(measurements=measurements, min_rows=50)
+    return SelectionCallback(table[:200], table[200:], config)
+
+
 def test_selection_measures_as_often_on_a_long_budget(table, monkeypatch) -> None:
     model = model_on(table)
     measured = always_the_same_score(monkeypatch, model)
-    callback = SelectionCallback(
-        table[:200], table[200:], SelectionConfig(measurements=3, min_rows=50)
-    )
+    callback = measuring(table, 3)
     model.learn(steps(model, 12), callback=callback)
     assert measured == [steps(model, n) for n in (0, 4, 8, 12)]
 
@@ -116,9 +115,7 @@ def test_selection_measures_as_often_on_a_long_budget(table, monkeypatch) -> Non
 def test_a_larger_budget_is_measured_all_along(table, monkeypatch) -> None:
     model = model_on(table)
     measured = always_the_same_score(monkeypatch, model)
-    callback = SelectionCallback(
-        table[:200], table[200:], SelectionConfig(measurements=4, min_rows=50)
-    )
+    callback = measuring(table, 4)
     model.learn(steps(model, 4), callback=callback)
     measured.clear()
     resumed = SelectionCallback(table[:200], table[200:], callback.config)

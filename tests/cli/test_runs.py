@@ -20,6 +20,7 @@ from agents.callbacks.selection import SelectionCallback
 from agents.registry import get_algorithm
 from agents.runs.recorder import RecordedVecEnv
 from agents.runs.run_folder import RunFolder
+from rlsyn_env.errors import ConfigError
 from rlsyn_env.metrics.selection import SelectionScore
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -139,6 +140,16 @@ def test_of_a_killed_replacement_the_run_with_a_checkpoint_counts(csv_run: Path)
     for path in files:
         path.rename(aside / path.name)
     (csv_run / "config.yaml").write_text("half a run")
+    with pytest.raises(RuntimeError), folder.replacing():
+        raise RuntimeError
+    assert {p: p.read_bytes() for p in csv_run.rglob("*") if p.is_file()} == before
+    # Killed before the new run had written anything: the folder is taken all the same.
+    aside.mkdir()
+    for path in files:
+        path.rename(aside / path.name)
+    with pytest.raises(ConfigError, match="--overwrite"):
+        folder.check_free(overwrite=False)
+    folder.check_free(overwrite=True)
     with pytest.raises(RuntimeError), folder.replacing():
         raise RuntimeError
     assert {p: p.read_bytes() for p in csv_run.rglob("*") if p.is_file()} == before

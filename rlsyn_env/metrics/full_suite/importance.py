@@ -110,7 +110,7 @@ def judge_importance(context: Context) -> Findings:
     columns = [f.name for f in context.features if f.name != task.target]
     notices: tuple[str, ...] = ()
     if len(task.rows["test"]) > MAX_ROWS:
-        notices += (f"importance agreement scores {MAX_ROWS:,} test rows",)
+        notices += (f"importance agreement scores about {MAX_ROWS:,} test rows",)
     if len(columns) > MAX_COLUMNS:
         chosen = context.stream("importance columns").choice(
             len(columns), MAX_COLUMNS, replace=False

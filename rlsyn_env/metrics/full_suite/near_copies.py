@@ -27,8 +27,8 @@ def near_copies_interval(
 ) -> tuple[float, float]:
     """Return the interval of the share of synthetic rows within the threshold.
 
-    Wilson's, of the counts at the ends of the threshold's own interval: it depends on which test
-    rows there are, however many synthetic ones.
+    Wilson's, of the counts at the ends of the threshold's own interval, which depends on which
+    test rows there are and does not shrink with the number of synthetic ones.
 
     Args:
         near: distances ``(s,)`` of synthetic rows.

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from scipy.stats import binomtest
 
-from rlsyn_env.metrics.bootstrap import percentile_interval, resample_counts
+from rlsyn_env.metrics.bootstrap import LEVEL, percentile_interval, resample_counts
 from rlsyn_env.metrics.full_suite.attack_rows import AttackRows
 from rlsyn_env.metrics.full_suite.context import Context, Findings
 from rlsyn_env.metrics.preparation import Feature, FeatureTable, subsample
@@ -182,7 +182,7 @@ def _interval(
 ) -> tuple[float | None, float | None]:
     """Interval of a share: Wilson's of rows; of groups, whose rows are alike, by resampling."""
     if groups is None:
-        interval = binomtest(int(hit.sum()), len(hit)).proportion_ci(0.95, method="wilson")
+        interval = binomtest(int(hit.sum()), len(hit)).proportion_ci(LEVEL, method="wilson")
         return float(interval.low), float(interval.high)
     rng = context.stream("quasi-identifiers")
     counts = resample_counts(rng, context.n_bootstrap, len(hit), groups=groups)

@@ -62,8 +62,7 @@ def corrected_cramers_v(first: np.ndarray, second: np.ndarray) -> float:
     cells, counts = np.unique(x.astype(np.int64) * c + y, return_counts=True)
     expected = rows[cells // c] * columns[cells % c] / n
     # Cells that do not occur add what is expected of them, in all n minus that of the others.
-    chi2 = float(((counts - expected) ** 2 / expected).sum() + n - expected.sum())
-    phi2 = chi2 / n
+    phi2 = float(((counts - expected) ** 2 / expected).sum() + n - expected.sum()) / n
     phi2 = max(0.0, phi2 - (r - 1) * (c - 1) / (n - 1))
     smaller = min(r - (r - 1) ** 2 / (n - 1), c - (c - 1) ** 2 / (n - 1)) - 1
     return float(min(1.0, np.sqrt(phi2 / smaller))) if smaller > 0 else 0.0

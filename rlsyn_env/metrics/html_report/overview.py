@@ -14,6 +14,11 @@ from rlsyn_env.metrics.rows import JudgedRows
 from rlsyn_env.tables.schema import TableSchema
 
 
+def counted_unit(rows: JudgedRows) -> str:
+    """What small cells count: groups, where training rows have them."""
+    return "training rows" if rows.train.groups is None else "groups of training rows"
+
+
 def small_cells(
     rows: JudgedRows, schema: TableSchema, limit: int, quasi_identifiers: Sequence[str] = ()
 ) -> list[str]:
@@ -23,7 +28,7 @@ def small_cells(
     """
     found = []
     groups = rows.train.groups
-    who = "training rows" if groups is None else "groups of training rows"
+    who = counted_unit(rows)
     for feature in rows.features:
         if feature.numeric:
             continue

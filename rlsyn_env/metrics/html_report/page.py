@@ -27,7 +27,12 @@ from rlsyn_env.metrics.html_report.association_plots import (
 from rlsyn_env.metrics.html_report.attack_plots import distance_plot, roc_plot
 from rlsyn_env.metrics.html_report.column_plots import column_plot
 from rlsyn_env.metrics.html_report.curve_plots import Curves, curve_plots
-from rlsyn_env.metrics.html_report.overview import columns_table, level_names, small_cells
+from rlsyn_env.metrics.html_report.overview import (
+    columns_table,
+    counted_unit,
+    level_names,
+    small_cells,
+)
 from rlsyn_env.metrics.html_report.scatter_plots import scatter_plots
 from rlsyn_env.metrics.html_report.style import CSS
 from rlsyn_env.metrics.html_report.summary import Limits, cautions, summary_table, verdict
@@ -354,7 +359,7 @@ def _data(report: Report, context: Context, train: pd.DataFrame, small_cell: int
     counts = ", ".join(f"{count:,} {role}" for role, count in report.rows.items())
     content = markup.paragraph(f"Rows: {counts}. {len(context.features)} columns are compared.")
     cells = small_cells(context.rows, context.schema, small_cell, context.quasi_identifiers)
-    unit = "training rows" if context.rows.train.groups is None else "groups of training rows"
+    unit = counted_unit(context.rows)
     content += f"<h3>Small cells (fewer than {small_cell} {unit})</h3>"
     if cells:
         shown = cells[:20]
