@@ -64,6 +64,10 @@ VARIANTS: dict[str, tuple[str, tuple[str, ...]]] = {
         "the column to predict sees no more of a row than the others while it is imitated",
         ("--set", "imitation.target_forgets=1"),
     ),
+    "no-target-rows": (
+        "nothing more is learnt of the column to predict where a forest tells it better",
+        ("--set", "imitation.target_rows=0"),
+    ),
     "no-averaging": ("generates with the last weights", ("--set", "averaging.decay=0")),
     "snapshot-choice": (
         "validation rows choose the snapshot however few they are",

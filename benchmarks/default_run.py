@@ -15,6 +15,7 @@ from agents.runs.run_data import load_run_data
 from agents.runs.run_folder import RunFolder
 from agents.runs.training import Run, build_run, start_run, total_records
 from benchmarks.field.tables import FieldTable, prepare
+from rlsyn_env.tables.derived.detection import derive_columns
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,8 @@ def default_run(
     with tempfile.TemporaryDirectory() as path:
         where = Path(path)
         train.to_csv(where / "train.csv", index=False)
-        prepared.schema.save(where / "schema.yaml")
+        # A given schema is taken at its word: columns that others determine are looked for here.
+        derive_columns(prepared.schema, train).save(where / "schema.yaml")
         config = TrainConfig(
             algo="ppo",
             data=str(where / "train.csv"),
