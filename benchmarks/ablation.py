@@ -64,10 +64,6 @@ VARIANTS: dict[str, tuple[str, tuple[str, ...]]] = {
         "the column to predict sees no more of a row than the others while it is imitated",
         ("--set", "imitation.target_forgets=1"),
     ),
-    "no-target-rows": (
-        "nothing more is learnt of the column to predict where a forest tells it better",
-        ("--set", "imitation.target_rows=0"),
-    ),
     "no-averaging": ("generates with the last weights", ("--set", "averaging.decay=0")),
     "snapshot-choice": (
         "validation rows choose the snapshot however few they are",
@@ -153,6 +149,20 @@ Also tried on rows held out of training rows, and not kept, so that nothing here
   breast-cancer-ljubljana, and, with two fifths throughout, C2ST 0.65 for 0.63 and corr 0.060
   for 0.050 on breast_cancer; with less hidden in place of more, rows are copied (excess
   0.045 to 0.089);
+- the same where a forest of rows tells the column to predict better than the mixture, judged on
+  training rows that both were fitted without (nearly every split of heart-failure and
+  breast-cancer-ljubljana, hardly one of pima and breast_cancer): half of the later steps on rows,
+  which hide nothing from that column, and half of what smoothed records say of it the forest's. On
+  parts held out of training rows S2R / R2R gains 0.008 on heart-failure and 0.014 on
+  breast-cancer-ljubljana (12 splits, standard errors 0.005 and 0.009), 0.026 and 0.009 on 400 rows
+  of adult and of shoppers, -0.005 and 0.004 on 200 (two or three draws each), where C2ST changes by
+  -0.014, -0.021, 0.002 and -0.006 and membership excess by 0.006, 0.003, -0.002 and 0.006; on ten
+  splits' held-out rows of heart-failure S2R / R2R is 0.975 for 0.972 (0.994 for 0.985 from all of
+  1,000 rows), C2ST 0.586 either way and excess 0.033 for 0.032. Half of what the forest seems to
+  know better is the mixture being asked at places drawn evenly within levels. Without the rows the
+  forest gains nothing; with a quarter of the first steps on rows besides, excess rises by up to
+  0.015. It is bought with privacy, as all that rows teach: with no smoothed records, 400 rows of
+  adult give C2ST 0.71 for 0.89, S2R / R2R 0.99 for 0.92 and excess 0.08 for 0.01;
 - rows drawn by quasi-random numbers: C2ST falls from 0.568 to 0.504 on heart-failure, but rows that
   balance each other are not the independent sample that the folds of its classifier take them for;
 - a weight from every bin of one feature of a constraint to every logit of another: it is learnt

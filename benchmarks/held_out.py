@@ -98,9 +98,6 @@ def _judged(started: DefaultRun, seed: int) -> SeedFigures:
         drawn.append(found)
     means = {str(name): float(mean) for name, mean in pd.DataFrame(drawn).mean().items()}
     independent = {f"independent_{name}": _number(beside, name, "independent") for name in FIGURES}
-    if beside.get("s2r", {}).get("independent") is not None:
-        ratio = beside["s2r"]["independent"] / beside["r2r"]["value"]  # type: ignore[operator]
-        independent["independent_s2r_over_r2r"] = ratio
     return {**means, **independent}
 
 

@@ -22,7 +22,6 @@ from torch import nn
 
 from agents.callbacks.pace import paced_schedule
 from agents.callbacks.smoothed_records import SmoothedRecords, fit_smoothed_records
-from agents.callbacks.target_forest import TargetForest, fit_target_forest
 from agents.policies.autoregressive import AutoregressivePolicy
 from agents.policies.autoregressive.forgetting import Forgetting
 from agents.policies.autoregressive.record_distribution import RecordDistribution
@@ -35,7 +34,6 @@ from rlsyn_env.tables.encoder import RecordEncoder
 _LAST_WARM_UP_RATE = 0.1
 _MOST_CONDITIONALS = 50_000  # of one step; a tensor of 96 units each is below 20 MB
 _STEPS_ENCODED_TOGETHER = 32  # bounds the memory on wide tables
-_STEPS_PREDICTED_TOGETHER = 32  # a forest takes as long for one record as for a hundred
 _RATE_CUT = 0.3  # where validation rows have become no likelier
 _CUTS = 3
 _MOST_CHECKS = 20
@@ -81,11 +79,6 @@ class ImitationConfig:
         smooth_warm_up_rate: learning rate of its steps on smoothed records, which are less noisy.
         smooth_batch_size: smoothed records of one step, with the same limit as ``batch_size``.
         components: of that mixture.
-        target_rows: how much more of the column to predict is learnt from rows where a forest of
-            them tells it better than that mixture
-            (:func:`~agents.callbacks.target_forest.fit_target_forest`): the forest's part in what
-            smoothed records say of it, and the least share of the later steps that take rows, which
-            then hide nothing from it. 0: it is not looked for.
         max_grad_norm: gradients are clipped to it.
     """
 
@@ -102,7 +95,6 @@ class ImitationConfig:
     smooth_warm_up_rate: float = 1.2e-2
     smooth_batch_size: int = 64
     components: int = 4
-    target_rows: float = 0.0
     max_grad_norm: float = 0.5
 
     def __post_init__(self) -> None:
@@ -112,7 +104,7 @@ class ImitationConfig:
             check_range(self, "imitation", name, 0, whole=True)
         for name in ("batch_size", "smooth_batch_size", "components"):
             check_range(self, "imitation", name, 1, whole=True)
-        for name in ("smooth", "target_forgets", "target_rows"):
+        for name in ("smooth", "target_forgets"):
             check_range(self, "imitation", name, 0, 1)
         for name in ("dropout", "forget"):
             check_range(self, "imitation", name, 0, 0.95)
@@ -160,10 +152,6 @@ class ImitationCallback(BaseCallback):
             self._smoothed = fit_smoothed_records(
                 encoder, train, self.config.components, own, levels=not len(self._validation)
             )
-        self._target_forest: TargetForest | None = None
-        if self._smoothed is not None and self.config.target_rows > 0:
-            own = np.random.default_rng([seed, 2])
-            self._target_forest = fit_target_forest(encoder, train, self.config.components, own)
         self._optimizer: torch.optim.Adam | None = None
         self._forgetting: Forgetting | None = None
         self._saved: dict[str, Any] | None = None
@@ -195,8 +183,7 @@ class ImitationCallback(BaseCallback):
         schema = self._encoder.schema
         shares[self._encoder.positions(schema_constraints(schema).names)] = 0.0
         target = [] if schema.target is None else self._encoder.positions([schema.target])
-        forgets = 0.0 if self._target_forest is not None else self.config.target_forgets
-        return Forgetting(shares, target, forgets)
+        return Forgetting(shares, target, self.config.target_forgets)
 
     def _on_step(self) -> bool:
         return True
@@ -204,15 +191,12 @@ class ImitationCallback(BaseCallback):
     def _on_rollout_start(self) -> None:
         config = self.config
         first, self._rollouts = self._rollouts == 0, self._rollouts + 1
-        if first and self._smoothed is not None:
-            self.logger.record("imitation/target_forest", float(self._target_forest is not None))
         if first and self._smoothed is None and len(self._validation):
             self.logger.record("imitation/validation_loss", self._warm_up_while_it_helps())
             return
         if not first:
             steps = round(config.steps * config.batch_size / self._batch_size)
-            most = 1.0 if self._target_forest is None else 1 - config.target_rows
-            smoothed = self._which_are_smoothed(steps, most)
+            smoothed = self._which_are_smoothed(steps)
             rates = np.full(steps, self._rate * self.model._current_progress_remaining)
         elif self._smoothed is None:
             smoothed = self._which_are_smoothed(config.warm_up)
@@ -225,8 +209,8 @@ class ImitationCallback(BaseCallback):
         if loss is not None:
             self.logger.record("imitation/loss", loss)
 
-    def _which_are_smoothed(self, steps: int, most: float = 1.0) -> npt.NDArray[np.bool_]:
-        share = 0.0 if self._smoothed is None else min(most, self.config.smooth)
+    def _which_are_smoothed(self, steps: int) -> npt.NDArray[np.bool_]:
+        share = 0.0 if self._smoothed is None else self.config.smooth
         return self._rng.random(steps) < share
 
     def _warm_up_while_it_helps(self) -> float:
@@ -288,12 +272,11 @@ class ImitationCallback(BaseCallback):
             return None
         parameters = list(policy.actor.parameters())
         real = self._real_batches(int((~smoothed).sum()))
-        drawn = self._smoothed_batches(int(smoothed.sum()), policy.bin_edges)
         for rate, smooth in zip(rates.tolist(), smoothed.tolist(), strict=True):
             for group in optimizer.param_groups:
                 group["lr"] = rate
             if smooth:
-                loss = self._smoothed_loss(policy, *next(drawn))
+                loss = self._smoothed_loss(policy)
             else:
                 loss = self._loss(policy, next(real), hide=True)
             optimizer.zero_grad(set_to_none=True)
@@ -311,26 +294,6 @@ class ImitationCallback(BaseCallback):
             encoded = self._encoder.encode(self._train.iloc[rows], self._rng)
             yield from torch.as_tensor(encoded, device=self.model.device).split(size)
 
-    def _smoothed_batches(
-        self, steps: int, edges: npt.NDArray[np.float32]
-    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Yield ``steps`` batches of smoothed records and of how likely each of their bins was."""
-        if not steps:
-            return
-        assert self._smoothed is not None  # some step is to be smooth
-        forest, size = self._target_forest, self._smooth_batch_size
-        together = 1 if forest is None else _STEPS_PREDICTED_TOGETHER
-        for begin in range(0, steps, together):
-            n = size * min(together, steps - begin)
-            records, shares = self._smoothed.draw_with_shares(n, self._rng, edges)
-            if forest is not None:
-                told = forest.shares(records.numpy(), edges[forest.position])
-                shares[:, forest.position].lerp_(told, self.config.target_rows)
-            device = self.model.device
-            yield from zip(
-                records.to(device).split(size), shares.to(device).split(size), strict=True
-            )
-
     def _loss(
         self, policy: AutoregressivePolicy, records: torch.Tensor, *, hide: bool
     ) -> torch.Tensor:
@@ -340,10 +303,13 @@ class ImitationCallback(BaseCallback):
         distribution = RecordDistribution(policy.actor, logits, discrete=policy.discrete)
         return -distribution.log_shares(bins).mean()
 
-    def _smoothed_loss(
-        self, policy: AutoregressivePolicy, records: torch.Tensor, shares: torch.Tensor
-    ) -> torch.Tensor:
-        network = policy.actor
+    def _smoothed_loss(self, policy: AutoregressivePolicy) -> torch.Tensor:
+        assert self._smoothed is not None  # some step is to be smooth
+        network, device = policy.actor, self.model.device
+        drawn = self._smoothed.draw_with_shares(
+            self._smooth_batch_size, self._rng, policy.bin_edges
+        )
+        records, shares = (tensor.to(device) for tensor in drawn)
         logits = network.logits(records, network.bins(records))
         distribution = RecordDistribution(network, logits, discrete=policy.discrete)
         return -distribution.mean_log_shares(shares).mean()

@@ -108,7 +108,7 @@ class SmoothedRecords:
             reg_covar=_FLOOR,
             random_state=int(rng.integers(2**31)),
         ).fit(scores)
-        self._weights = mixture.weights_ / mixture.weights_.sum()
+        self._shares = mixture.weights_ / mixture.weights_.sum()
         self._centres = mixture.means_
         self._root = np.linalg.cholesky(mixture.covariances_)
         self._white_centres = self._whiten(self._centres)
@@ -134,39 +134,21 @@ class SmoothedRecords:
             Records ``(n, d)`` and shares ``(n, d, K)``, which sum to 1; float32.
         """
         scores = self._draw_scores(n, rng)
-        return torch.as_tensor(_coordinates(scores)), self._shares_given(scores, edges)
-
-    def shares(
-        self, records: npt.NDArray[np.float32], edges: npt.NDArray[np.float32]
-    ) -> torch.Tensor:
-        """Return how likely every bin of each feature of records was given those before it.
-
-        Args:
-            records: ``(n, d)`` in [0, 1].
-            edges: as for :meth:`draw_with_shares`.
-
-        Returns:
-            ``(n, d, K)`` float32, which sum to 1.
-        """
-        return self._shares_given(normal_scores(records), edges)
-
-    def _shares_given(
-        self, scores: npt.NDArray[np.float64], edges: npt.NDArray[np.float32]
-    ) -> torch.Tensor:
         # The covariance's root is triangular: the t-th number that it takes to whiten a record is
         # how far, in its conditional deviations, feature t is from its mean given those before it.
         white = self._whiten(scores)[:, None] - self._white_centres
         squares = np.square(white)
-        of_component = np.log(self._weights)[:, None] - (squares.cumsum(axis=2) - squares) / 2
+        of_component = np.log(self._shares)[:, None] - (squares.cumsum(axis=2) - squares) / 2
         weight = torch.as_tensor(of_component, dtype=torch.float32).softmax(dim=1)
         spread = self._root.diagonal()
         mean = torch.as_tensor(scores[:, None] / spread - white, dtype=torch.float32)
         limits = torch.as_tensor(ndtri(edges.astype(np.float64)) / spread[:, None])
         below = torch.special.ndtr(limits.float() - mean[..., None])
-        return (weight[..., None] * below).sum(dim=1).diff(dim=-1)
+        shares = (weight[..., None] * below).sum(dim=1).diff(dim=-1)
+        return torch.as_tensor(_coordinates(scores)), shares
 
     def _draw_scores(self, n: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
-        centres = self._centres[rng.choice(len(self._weights), n, p=self._weights)]
+        centres = self._centres[rng.choice(len(self._shares), n, p=self._shares)]
         scores: npt.NDArray[np.float64] = (
             centres + rng.standard_normal(centres.shape) @ self._root.T
         )

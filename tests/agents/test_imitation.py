@@ -243,7 +243,7 @@ def test_wide_records_are_imitated_in_smaller_batches_and_as_often(monkeypatch) 
         {"warm_up": -1}, {"warm_up_rate": -1e-3}, {"steps": 1.5}, {"rate": -1}, {"batch_size": 0},
         {"dropout": 0.99}, {"forget": -0.1}, {"target_forgets": 2}, {"smooth": 1.1},
         {"smooth_warm_up": -1}, {"smooth_warm_up_rate": -1}, {"smooth_batch_size": 0},
-        {"components": 0}, {"target_rows": 1.1}, {"max_grad_norm": -1},
+        {"components": 0}, {"max_grad_norm": -1},
     ],
     ids=lambda option: next(iter(option)),
 )  # fmt: skip
