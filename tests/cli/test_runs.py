@@ -1,27 +1,21 @@
-"""The life of a run: train, judge, generate, resume, overwrite."""
+"""The life of a run: train, judge, generate, resume."""
 
 from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
-from unittest.mock import Mock
 
 import pandas as pd
 import pytest
 import yaml
-from stable_baselines3 import PPO, SAC
 
 from agents.callbacks.selection import SelectionCallback
-from agents.registry import get_algorithm
 from agents.runs.recorder import RecordedVecEnv
-from agents.runs.run_folder import RunFolder
-from rlsyn_env.errors import ConfigError
 from rlsyn_env.metrics.selection import SelectionScore
+from tests.cli.interrupting import interrupt_after
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -89,78 +83,6 @@ def test_a_changed_table_is_refused_and_a_moved_one_is_not(csv_run, cli, work) -
 
 
 @pytest.mark.slow
-def test_a_taken_folder_is_refused_until_overwritten(csv_run: Path, cli, tiny) -> None:
-    before = {p: p.read_bytes() for p in csv_run.rglob("*") if p.is_file()}
-    data = ("--data", "table.csv", "--target", "died", "--out", "runs/mine")
-    code, _, err = cli("train", *data, *tiny)
-    assert code == 2
-    assert "finished run" in err
-    assert "--overwrite" in err
-    bad = cli("train", *data, "--overwrite", "--hyperparam", "nonsense=1", *tiny)
-    assert bad[0] == 2
-    assert {p: p.read_bytes() for p in csv_run.rglob("*") if p.is_file()} == before
-    (csv_run / "notes.txt").write_text("mine")
-    code, _, err = cli("train", *data, "--overwrite", "--seed", "1", "--test-size", "0", *tiny)
-    assert code == 0, err
-    assert not (csv_run / "metrics.json").exists()
-    assert not (csv_run / "report.html").exists()
-    assert (csv_run / "notes.txt").read_text() == "mine"
-    assert yaml.safe_load((csv_run / "config.yaml").read_text())["options"]["seed"] == 1
-    assert len(list(csv_run.glob("events.out.tfevents.*"))) == 1
-
-
-def test_a_run_that_fails_at_once_leaves_the_one_it_was_to_replace(
-    csv_run: Path, cli, tiny, monkeypatch
-) -> None:
-    before = {p: p.read_bytes() for p in csv_run.rglob("*") if p.is_file()}
-    command = (
-        "train", "--data", "table.csv", "--target", "died", "--out", "runs/mine", "--overwrite",
-        "--seed", "1", "--test-size", "0", *tiny,
-    )  # fmt: skip
-    with monkeypatch.context() as patch:
-        full = OSError(28, "No space left on device")
-        patch.setattr(RecordedVecEnv, "step_wait", Mock(side_effect=full))
-        code, _, err = cli(*command)
-    assert code == 1, err
-    assert "No space left" in err
-    assert {p: p.read_bytes() for p in csv_run.rglob("*") if p.is_file()} == before
-    with monkeypatch.context() as patch:
-        interrupt_after(patch, RecordedVecEnv, "step_wait", 2)
-        assert cli(*command)[0] == 130
-    assert json.loads((csv_run / "status.json").read_text())["finished"] is False
-    assert [p.name for p in csv_run.iterdir() if p.name.startswith(".")] == [".lock"]
-    assert cli("train", "--resume", "runs/mine")[0] == 0
-
-
-def test_of_a_killed_replacement_the_run_with_a_checkpoint_counts(csv_run: Path) -> None:
-    before = {p: p.read_bytes() for p in csv_run.rglob("*") if p.is_file()}
-    folder, aside = RunFolder(csv_run), csv_run / ".replaced"
-    files = list(csv_run.iterdir())
-    aside.mkdir()
-    for path in files:
-        path.rename(aside / path.name)
-    (csv_run / "config.yaml").write_text("half a run")
-    with pytest.raises(RuntimeError), folder.replacing():
-        raise RuntimeError
-    assert {p: p.read_bytes() for p in csv_run.rglob("*") if p.is_file()} == before
-    # Killed before the new run had written anything: the folder is taken all the same.
-    aside.mkdir()
-    for path in files:
-        path.rename(aside / path.name)
-    with pytest.raises(ConfigError, match="--overwrite"):
-        folder.check_free(overwrite=False)
-    folder.check_free(overwrite=True)
-    with pytest.raises(RuntimeError), folder.replacing():
-        raise RuntimeError
-    assert {p: p.read_bytes() for p in csv_run.rglob("*") if p.is_file()} == before
-    aside.mkdir()
-    (aside / "config.yaml").write_text("an older run")
-    with pytest.raises(RuntimeError), folder.replacing():
-        raise RuntimeError
-    assert {p: p.read_bytes() for p in csv_run.rglob("*") if p.is_file()} == before
-
-
-@pytest.mark.slow
 def test_wrong_options_of_an_earlier_run_are_one_line(csv_run: Path, cli, work) -> None:
     code, _, err = cli("train", "--resume", csv_run, "--test", work / "table.csv")
     assert code == 2
@@ -185,65 +107,6 @@ def test_a_finished_run_is_resumed_only_further(csv_run: Path, cli) -> None:
     assert code == 0, err
     assert "at 64 records" in out
     assert json.loads((csv_run / "status.json").read_text())["records"] == 96
-
-
-def test_two_processes_do_not_train_in_one_folder(csv_run: Path, cli) -> None:
-    files = {path: path.read_bytes() for path in csv_run.rglob("*") if path.is_file()}
-    with RunFolder(csv_run).held():
-        for command in (
-            ("train", "--resume", "runs/mine", "--total-records", "96"),
-            (
-                "train",
-                "--data",
-                "table.csv",
-                "--target",
-                "died",
-                "--out",
-                "runs/mine",
-                "--overwrite",
-            ),
-        ):
-            code, _, err = cli(*command)
-            assert code == 2
-            assert "another process is training in" in err
-    assert {path: path.read_bytes() for path in files} == files
-    code, _, err = cli("train", "--resume", "runs/mine", "--total-records", "96", "--no-progress")
-    assert code == 0, err
-
-
-def test_a_damaged_checkpoint_leaves_a_finished_run_as_it_was(csv_run: Path, cli) -> None:
-    files = [csv_run / name for name in ("status.json", "config.yaml")]
-    before = [file.read_bytes() for file in files]
-    agent = max(csv_run.glob("checkpoints/0*/agent.zip"))
-    agent.write_bytes(agent.read_bytes()[:5000])
-    code, _, err = cli("train", "--resume", "runs/mine", "--total-records", "96")
-    assert code == 2
-    assert "agent.zip" in err
-    assert [file.read_bytes() for file in files] == before
-
-
-@pytest.mark.parametrize(
-    ("file", "content"),
-    [
-        ("config.yaml", "options: [1]\n"),
-        ("config.yaml", "seed: 1\n"),
-        ("model/generator.yaml", "format: 3\n"),
-        ("split.json", '{"train": [0, 1, 1000000], "validation": [], "test": [2]}'),
-        ("encoder.json", '{"format": "rlsyn-encoder", "version": 0}'),
-    ],
-)
-def test_a_damaged_file_of_a_run_is_named(csv_run: Path, cli, file: str, content: str) -> None:
-    (csv_run / file).write_text(content)
-    commands = [
-        ("generate", csv_run, "-n", 5, "--out", "a.csv", "--no-progress"),
-        ("evaluate", csv_run, "--out", "again", "--no-progress"),
-        ("train", "--resume", csv_run, "--total-records", "96"),
-    ]
-    results = [cli(*command) for command in commands]
-    refusals = [err for code, _, err in results if code == 2]
-    assert refusals
-    assert all(code in (0, 2) for code, _, _ in results)
-    assert all(Path(file).name in err and len(err.splitlines()) == 1 for err in refusals)
 
 
 @pytest.mark.slow
@@ -285,43 +148,6 @@ def test_generate_is_repeatable_and_keeps_fixed_values(csv_run: Path, cli, work)
     assert code == 2
     assert "age" in err
     assert not (work / "g.csv").exists()
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without a signal")
-def test_sigterm_leaves_nothing_of_a_table(csv_run: Path, work: Path) -> None:
-    before = sorted(work.iterdir())
-    many = ["-n", "100000000", "--out", "big.csv"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "agents.cli.main", "generate", csv_run, *many],
-        cwd=work, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    try:
-        deadline = time.monotonic() + 90
-        while not list(work.glob(".*-big.csv")) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        assert list(work.glob(".*-big.csv"))
-        process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=60)
-    finally:
-        process.kill()
-    assert process.returncode == 143, err
-    assert err.strip().splitlines()[-1] == "terminated"
-    assert "Traceback" not in err
-    assert sorted(work.iterdir()) == before
-
-
-@pytest.mark.slow
-def test_folders_are_numbered(cli, work, tiny) -> None:
-    for _ in range(2):
-        code, _, err = cli(
-            "train", "--algo", "a2c", "--dataset", "diabetes", "--test-size", "0", *tiny
-        )
-        assert code == 0, err
-    assert sorted(p.name for p in (work / "runs").iterdir()) == [
-        "a2c-diabetes-0",
-        "a2c-diabetes-0-2",
-    ]
 
 
 @pytest.mark.slow
@@ -373,96 +199,6 @@ def test_any_table_can_be_judged(cli, work, mixed_table) -> None:
     assert "exact_copies" in out
 
 
-def interrupt_after(monkeypatch, owner: type, method: str, calls: int) -> None:
-    """Send SIGINT to this process inside the given call of a method."""
-    original = getattr(owner, method)
-    count = [0]
-
-    def wrapped(self, *args, **kwargs):
-        count[0] += 1
-        if count[0] == calls:
-            os.kill(os.getpid(), signal.SIGINT)
-        return original(self, *args, **kwargs)
-
-    monkeypatch.setattr(owner, method, wrapped)
-
-
-SMALL = {
-    "ppo": [],
-    "sac": ["--hyperparam", "gradient_steps=1", "batch_size=32"],
-    "ars": ["--hyperparam", "n_delta=1", "n_eval_episodes=16"],
-}
-TRAINING = {"ppo": (PPO, "train"), "sac": (SAC, "train"), "ars": (None, "load_from_vector")}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("moment", ["collection", "training"])
-@pytest.mark.parametrize("algo", ["ppo", "sac", "ars"])
-def test_ctrl_c_leaves_a_run_that_resume_finishes(
-    algo: str, moment: str, cli, work, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    options = ["--dataset", "diabetes", "--n-envs", "16", "--total-records", "128"]
-    with monkeypatch.context() as patch:
-        if moment == "collection":
-            interrupt_after(patch, RecordedVecEnv, "step_wait", 15)
-        else:
-            owner, method = TRAINING[algo]
-            interrupt_after(patch, owner or get_algorithm("ars").policy, method, 2)
-        code, _, err = cli(
-            "train", "--algo", algo, *options, "--test-size", "0", "--out", "runs/x", *SMALL[algo]
-        )
-    assert code == 130, err
-    assert "stopping after this update" in err
-    assert "train.py --resume runs/x" in err
-    run = work / "runs/x"
-    assert not (run / "synthetic.csv").exists()
-    latest = run / "checkpoints" / (run / "checkpoints/latest").read_text().strip()
-    loaded = get_algorithm(algo).cls.load(latest / "agent.zip")
-    assert 0 < loaded.num_timesteps < 128 * 11
-    code, out, err = cli("train", "--resume", "runs/x", "--dataset", "diabetes", "--algo", algo)
-    assert code == 0, err
-    assert "resuming runs/x" in out
-    assert len(pd.read_csv(run / "synthetic.csv")) > 0
-    status = json.loads((run / "status.json").read_text())
-    assert status["finished"] is True
-    assert status["records"] >= 128
-
-
-@pytest.mark.slow
-def test_ctrl_c_in_a_real_process(tmp_path: Path) -> None:
-    command = [sys.executable, ROOT / "train.py"]
-    options = ["--dataset", "diabetes", "--n-envs", "16", "--total-records", "1000000"]
-    options += ["--test-size", "0"]
-    process = subprocess.Popen(
-        [*command, *options, "--out", "runs/x"],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        events = tmp_path / "runs/x"
-        deadline = time.monotonic() + 90
-        while not list(events.glob("events.*")) and time.monotonic() < deadline:
-            time.sleep(0.2)
-        time.sleep(1)
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
-    finally:
-        process.kill()
-    assert process.returncode == 130, err
-    assert "Traceback" not in err
-    assert "go on with: python train.py --resume runs/x" in err
-    done = subprocess.run(
-        [*command, "--resume", "runs/x", "--total-records", "100"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "runs/x/synthetic.csv").is_file()
-
-
 @pytest.mark.slow
 def test_a_users_own_algorithm(cli, work, monkeypatch: pytest.MonkeyPatch) -> None:
     (work / "my_agents.py").write_text(
@@ -489,21 +225,6 @@ def test_a_users_own_algorithm(cli, work, monkeypatch: pytest.MonkeyPatch) -> No
         )  # fmt: skip
         assert "cannot import" not in done.stderr
         assert done.returncode == (0 if command[0] == "generate" else 2), done.stderr
-
-
-@pytest.mark.slow
-def test_a_full_disk_is_one_line(cli, work, tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    import errno
-
-    import agents.runs.checkpoint
-
-    def full(*args: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(agents.runs.checkpoint, "_flush", full)
-    code, _, err = cli("train", "--dataset", "diabetes", "--out", "runs/x", *tiny)
-    assert code == 1
-    assert err.strip().splitlines()[-1] == "error: No space left on device"
 
 
 @pytest.mark.slow
