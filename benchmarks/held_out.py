@@ -27,18 +27,15 @@ from rich.console import Console
 from agents.generation import generate_table
 from agents.runs.training import learn
 from benchmarks.default_run import DefaultRun, default_run
-from benchmarks.field.judging import Figures, judge
+from benchmarks.field.judging import Figures, context_of, judge, utility
 from benchmarks.field.markdown import Section, spread_text, to_markdown
 from benchmarks.field.peer_folders import PROJECT
 from benchmarks.field.references import references
 from benchmarks.field.summary import Spread
 from benchmarks.field.tables import FieldTable, choose_tables
-from rlsyn_env.errors import RLSynError, TableError
+from rlsyn_env.errors import RLSynError
 from rlsyn_env.files import write_text
-from rlsyn_env.metrics.predictive_task import predictive_task
 from rlsyn_env.metrics.rows import judged_rows
-from rlsyn_env.metrics.utility import utility_ratio
-from rlsyn_env.tables.splits import is_class_target
 
 DRAWS = 4  # tables that a seed's figures are the mean of
 LEAST_ROWS = 1000  # of each; where there are more training rows, as many as those
@@ -93,8 +90,8 @@ def _judged(started: DefaultRun, seed: int) -> SeedFigures:
         synthetic = generate_table(run.model, run.vec_env, n, seed=draw)
         figures = judge(train, test, synthetic, schema, seed, beside)
         found = {name: _number(figures, name, "value") for name in FIGURES}
-        if "s2r_over_r2r" in figures:
-            found["s2r_over_r2r_all"] = utility_of_all(started, synthetic, seed)
+        of_all = utility_of_all(started, synthetic, seed, beside["r2r"]["value"])
+        found["s2r_over_r2r_all"] = _number(of_all, "s2r_over_r2r", "value")
         drawn.append(found)
     means = {str(name): float(mean) for name, mean in pd.DataFrame(drawn).mean().items()}
     independent = {f"independent_{name}": _number(beside, name, "independent") for name in FIGURES}
@@ -106,27 +103,13 @@ def _number(figures: Figures, name: str, part: str) -> float:
     return float("nan") if value is None else value
 
 
-def utility_of_all(started: DefaultRun, synthetic: pd.DataFrame, seed: int) -> float:
-    """Return S2R / R2R of models that learn from every synthetic row.
-
-    Raises:
-        TableError: the table has no target that can be predicted.
-    """
+def utility_of_all(
+    started: DefaultRun, synthetic: pd.DataFrame, seed: int, r2r: float | None
+) -> Figures:
+    """Return S2R and S2R / R2R of models that learn from every synthetic row."""
     schema, train = started.run.encoder.schema, started.run.data.train
-    target = schema.target
     rows, _ = judged_rows(train, started.test, synthetic, schema, group=None, seed=seed)
-    if target is None:
-        raise TableError("there is no target to predict")
-    classes = is_class_target(train[target], schema.column(target).kind)
-    task, notices = predictive_task(rows, target, classes=classes, n_bootstrap=2)
-    if task is None:
-        raise TableError(f"there is no utility: {'; '.join(notices)}")
-    targets = rows.synthetic.columns[target]
-    if classes and targets.dtype.kind == "f":
-        raise TableError(f"the classes of {target!r} are numbers; declare the column categorical")
-    learnt = task.score_rows(task.design.transform(rows.synthetic, without=target), targets)
-    ratio = utility_ratio(learnt.score(), task.score("train").score(), is_r2=not classes)
-    return float(ratio[0])
+    return utility(context_of(rows, schema, train), r2r, all_synthetic=True)
 
 
 def _side_by_side(
@@ -138,7 +121,10 @@ def _side_by_side(
     spawn = multiprocessing.get_context("spawn")  # a fork would inherit torch's threads
     with ProcessPoolExecutor(jobs, mp_context=spawn) as pool:
         pending = [pool.submit(seed_figures, table, data_dir, seed) for table, seed in cells]
-        yield from (figures.result() for figures in pending)
+        try:
+            yield from (figures.result() for figures in pending)
+        finally:
+            pool.shutdown(cancel_futures=True)  # an error is not to wait for all other runs
 
 
 def page(found: Mapping[str, Mapping[int, SeedFigures]], command: str) -> str:

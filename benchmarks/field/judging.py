@@ -94,8 +94,8 @@ def judge(
         "pair_trends": {"value": pair_trends(test, synthetic, schema)},
         "c2st": _c2st(rows),
     }
-    context = _context(rows, schema, train)
-    figures |= _utility(context, references["r2r"]["value"])
+    context = context_of(rows, schema, train)
+    figures |= utility(context, references["r2r"]["value"])
     privacy = judge_privacy(rows, n_bootstrap=N_BOOTSTRAP)
     privacy |= judge_domias(context, attack_rows(context)).metrics
     figures |= {name: figure_of(metric) for name, metric in privacy.items()}
@@ -127,7 +127,8 @@ def _beside(reference: Figure) -> Figure:
     return {name: reference.get(name) for name in ("real", "independent")}
 
 
-def _context(rows: JudgedRows, schema: TableSchema, train: pd.DataFrame) -> Context:
+def context_of(rows: JudgedRows, schema: TableSchema, train: pd.DataFrame) -> Context:
+    """Return rows and settings of an evaluation whose target is that of ``schema``."""
     target = schema.target
     classes = target is not None and is_class_target(train[target], schema.column(target).kind)
     return Context(rows, schema, target, classes, N_BOOTSTRAP, 1)
@@ -145,11 +146,20 @@ def _c2st(rows: JudgedRows) -> Figure:
     return {"value": scored.auc, "low": low, "high": high}
 
 
-def _utility(context: Context, r2r: float | None) -> Figures:
-    """Return S2R and S2R / R2R; nothing where the target cannot be predicted."""
+def utility(context: Context, r2r: float | None, *, all_synthetic: bool = False) -> Figures:
+    """Return S2R and S2R / R2R; nothing where the target cannot be predicted.
+
+    Models of synthetic rows learn from as many as there are training rows, or from all.
+    """
     if context.target is None or r2r is None:
         return {}
-    task, _ = predictive_task(context.rows, context.target, classes=context.classes, n_bootstrap=2)
+    task, _ = predictive_task(
+        context.rows,
+        context.target,
+        classes=context.classes,
+        n_bootstrap=2,
+        all_synthetic=all_synthetic,
+    )
     if task is None:
         return {}
     s2r = float(task.score("synthetic").score()[0])

@@ -91,12 +91,14 @@ def predictive_task(
     classes: bool,
     n_bootstrap: int,
     max_rows: int = MAX_FOREST_ROWS,
+    all_synthetic: bool = False,
 ) -> tuple[PredictiveTask | None, list[str]]:
     """Set the task up; None when the target does not vary among the test rows, or nothing is there
     to predict it from. Also notices.
 
     With ``classes`` the target is predicted as classes even where it is a column of (few) numbers.
-    Models are trained on at most ``max_rows`` rows.
+    Models are trained on at most ``max_rows`` rows, and on no more synthetic ones than there are
+    training rows, unless ``all_synthetic`` allows it.
     """
     test = rows.cut(rows.test, MAX_FIDELITY_ROWS, "fidelity test")
     known = ~missing_targets(test.columns[target])
@@ -114,7 +116,9 @@ def predictive_task(
 
     size = min(rows.train.n_rows, rows.synthetic.n_rows, max_rows)
     tables = {
-        "synthetic": rows.cut(rows.synthetic, size, "fidelity synthetic"),
+        "synthetic": rows.cut(
+            rows.synthetic, max_rows if all_synthetic else size, "fidelity synthetic"
+        ),
         "train": rows.cut(rows.train, max_rows, "utility train"),
         "independent": rows.cut(rows.independent, size, "fidelity independent"),
         "test": test,

@@ -5,6 +5,7 @@ import pytest
 
 from benchmarks import held_out
 from benchmarks.default_run import default_run
+from benchmarks.field.references import references
 from benchmarks.field.tables import FIELD_TABLES
 from rlsyn_env.metrics.predictive_task import PredictiveTask
 
@@ -33,13 +34,16 @@ def test_models_of_all_rows_learn_from_all_of_them(monkeypatch):
         learnt.append(len(rows))
         return score_rows(self, rows, targets, **options)
 
-    monkeypatch.setattr(PredictiveTask, "score_rows", counting)
     with default_run(FIELD_TABLES["breast_cancer"], None, 0) as started:
-        train = started.run.data.train
-        assert held_out.utility_of_all(started, train, 0) == 1.0
+        train, schema = started.run.data.train, started.run.encoder.schema
+        r2r = references(train, started.test, schema, 0)["r2r"]["value"]
+        monkeypatch.setattr(PredictiveTask, "score_rows", counting)
+        same = held_out.utility_of_all(started, train, 0, r2r)
+        assert round(same["s2r"]["value"], 5) == r2r
         rows = train.sample(2000, replace=True, random_state=0).reset_index(drop=True)
-        assert held_out.utility_of_all(started, rows, 0) == pytest.approx(1.0, abs=0.02)
-    assert learnt == [len(train), len(train), 2000, len(train)]
+        more = held_out.utility_of_all(started, rows, 0, r2r)
+        assert more["s2r_over_r2r"]["value"] == pytest.approx(1.0, abs=0.02)
+    assert learnt == [len(train), 2000]
 
 
 @pytest.mark.slow
