@@ -72,7 +72,7 @@ class ImitationConfig:
             (:class:`~agents.callbacks.smoothed_records.SmoothedRecords`) in place of real ones,
             with nothing hidden, and imitate all that each feature could have been. Only on tables
             of at most 200 features that are mostly numbers or, where no validation rows are kept,
-            whose correlations it has
+            whose correlations it has; the further it misses them, the smaller is the share
             (:func:`~agents.callbacks.smoothed_records.fit_smoothed_records`).
         smooth_warm_up: length of the warm-up in place of ``warm_up`` where records are smoothed;
             its rate falls linearly to a tenth. Longer, as no row is learnt from most of its steps.
@@ -146,12 +146,16 @@ class ImitationCallback(BaseCallback):
         self._smooth_batch_size = min(self.config.smooth_batch_size, most)
         self._rng = np.random.default_rng(seed)
         self._smoothed: SmoothedRecords | None = None
+        self._smooth_share = 0.0
         if self.config.smooth > 0:
             # A generator of its own: fitted anew when a run is resumed, it must come out the same.
             own = np.random.default_rng([seed, 1])
-            self._smoothed = fit_smoothed_records(
+            fitted = fit_smoothed_records(
                 encoder, train, self.config.components, own, levels=not len(self._validation)
             )
+            if fitted is not None:
+                self._smoothed, trust = fitted
+                self._smooth_share = self.config.smooth * trust
         self._optimizer: torch.optim.Adam | None = None
         self._forgetting: Forgetting | None = None
         self._saved: dict[str, Any] | None = None
@@ -210,8 +214,7 @@ class ImitationCallback(BaseCallback):
             self.logger.record("imitation/loss", loss)
 
     def _which_are_smoothed(self, steps: int) -> npt.NDArray[np.bool_]:
-        share = 0.0 if self._smoothed is None else self.config.smooth
-        return self._rng.random(steps) < share
+        return self._rng.random(steps) < self._smooth_share
 
     def _warm_up_while_it_helps(self) -> float:
         """Take the warm-up's steps until validation rows get no likelier; returns their loss.

@@ -9,12 +9,14 @@ the rank likelihood for semiparametric copula estimation").
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
-from rlsyn_env.tables.encoder import RecordEncoder
-from rlsyn_env.tables.feature_maps import Float32Array, FloatArray, IntArray
+from agents.callbacks.latent_cells import LatentCells
+from rlsyn_env.tables.feature_maps import FloatArray, IntArray
 
 _SWEEPS = 20
 _CLIP = 1e-4  # normal scores stay within +-3.7
@@ -22,21 +24,21 @@ _TINY = 1e-12  # of a probability
 
 
 def latent_scores(
-    encoder: RecordEncoder, records: Float32Array, rng: np.random.Generator, floor: float
+    cells: Sequence[LatentCells], coordinates: FloatArray, rng: np.random.Generator, floor: float
 ) -> FloatArray:
     """Return normal scores ``(n, d)`` of encoded rows, with dependent places inside atoms.
 
     Args:
-        encoder: of the rows.
-        records: ``(n, d)`` in (0, 1), as :meth:`RecordEncoder.encode` gives them.
+        cells: of the d features.
+        coordinates: ``(n, d)`` in (0, 1), in the order of those cells.
         rng: of the places.
         floor: added variance: no column is determined by the others.
     """
-    scores = normal_scores(records)
+    scores = normal_scores(coordinates)
     atoms = [
-        (column, *_intervals(encoder, records[:, column], column))
-        for column, feature in enumerate(encoder.features)
-        if feature.is_atom.any()
+        (column, *_intervals(one, coordinates[:, column]))
+        for column, one in enumerate(cells)
+        if one.is_atom.any()
     ]
     for _ in range(_SWEEPS if atoms else 0):
         mean = scores.mean(axis=0)
@@ -60,11 +62,10 @@ def normal_scores(u: npt.NDArray[np.floating]) -> FloatArray:
 
 
 def _intervals(
-    encoder: RecordEncoder, u: Float32Array, column: int
+    cells: LatentCells, coordinates: FloatArray
 ) -> tuple[IntArray, FloatArray, FloatArray]:
-    """Return the rows that lie in atoms of a column, and between which scores each does."""
-    feature = encoder.features[column]
-    cells = feature.cells_of(u)
-    rows = np.flatnonzero(np.asarray(feature.is_atom)[cells])
-    edges = normal_scores(feature.edges)
-    return rows, edges[cells[rows]], edges[cells[rows] + 1]
+    """Return the rows that lie in atoms, and between which scores each does."""
+    at = cells.cells_of(coordinates)
+    rows = np.flatnonzero(cells.is_atom[at])
+    edges = normal_scores(cells.edges)
+    return rows, edges[at[rows]], edges[at[rows] + 1]

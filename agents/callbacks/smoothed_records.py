@@ -16,6 +16,8 @@ from scipy.linalg import solve_triangular
 from scipy.special import ndtr, ndtri
 from sklearn.mixture import GaussianMixture
 
+from agents.callbacks.cell_order import latent_cells
+from agents.callbacks.latent_cells import LatentCells
 from agents.callbacks.latent_scores import latent_scores, normal_scores
 from agents.callbacks.missed_correlations import missed_correlations
 from rlsyn_env.tables.encoder import RecordEncoder
@@ -27,7 +29,7 @@ _FLOOR = 0.005  # added variance: no relation is sharper than a correlation of 0
 _MOST_FEATURES = 200  # a covariance of more is slow to fit, and rarely told by the rows there are
 _LEAST_CONTINUOUS = 0.5
 _FEWEST_ROWS = 5  # independent ones for every feature, to draw places in levels by a covariance
-_MOST_MISSED = 2.0  # times chance; small tables of the field were below 1 or above 7
+_MOST_MISSED = 4.0  # times chance
 _DRAWN_TO_COMPARE = 20_000
 _LARGEST = np.float32(1 - 2.0**-23)
 
@@ -44,28 +46,35 @@ def fit_smoothed_records(
     rng: np.random.Generator,
     *,
     levels: bool,
-) -> SmoothedRecords | None:
-    """Return smoothed records of a table that they do justice to, None for another.
+) -> tuple[SmoothedRecords, float] | None:
+    """Return smoothed records and how far a table trusts them, None where it does not.
 
-    That are tables of at most 200 features that are mostly numbers; and, where ``levels`` allows
-    it and rows (or groups of them) are five times as many as features, others whose correlations,
-    those of single levels and of missing values among them, they miss by hardly more than the rows
-    do by chance: levels without order and values that are missing together are beyond a Gaussian.
+    Tables of at most 200 features that are mostly numbers do, wholly. So do, where ``levels``
+    allows it and rows (or groups of them) are five times as many as features, others whose
+    correlations, those of single levels and of missing values among them, smoothed records miss by
+    no more than the rows do by chance. What is missed beyond that is their own error, and the more
+    it is the less they are worth imitating: one over the misses in units of chance, as when an
+    estimate with an error of its own is weighed against a noisy one without. Of those that miss
+    more than four times as much nothing is gained: levels that go with each other in no order and
+    values that are missing together are beyond a Gaussian.
 
     Args:
         encoder, train, components, rng: as for :class:`SmoothedRecords`.
         levels: whether a table may be mostly levels, repeated values and missing ones.
+
+    Returns:
+        The records, and a share in (0, 1].
     """
     numbers = continuous_share(encoder) > _LEAST_CONTINUOUS
     levels = levels and _enough_rows(encoder, train)
     if encoder.n_features > _MOST_FEATURES or not (numbers or levels):
         return None
     smoothed = SmoothedRecords(encoder, train, components, rng)
-    if not numbers:
-        drawn = smoothed.draw(_DRAWN_TO_COMPARE, rng)
-        if missed_correlations(encoder, encoder.encode(train, rng), drawn) > _MOST_MISSED:
-            return None
-    return smoothed
+    if numbers:
+        return smoothed, 1.0
+    drawn = smoothed.draw(_DRAWN_TO_COMPARE, rng)
+    missed = missed_correlations(encoder, encoder.encode(train, rng), drawn)
+    return None if missed > _MOST_MISSED else (smoothed, min(1.0, 1 / missed))
 
 
 def _enough_rows(encoder: RecordEncoder, train: pd.DataFrame) -> bool:
@@ -76,9 +85,9 @@ def _enough_rows(encoder: RecordEncoder, train: pd.DataFrame) -> bool:
 class SmoothedRecords:
     """Draws records from a Gaussian mixture copula.
 
-    Places in levels are drawn given the other columns where rows are enough to tell how, evenly
-    where they are not: that makes correlations smaller, and what few rows say of them is mostly
-    chance.
+    Levels lie in the order in which they say most of other columns, and places in them are drawn
+    given those, where rows are enough to tell how; where they are not, both are left to the encoder
+    and to chance: that makes correlations smaller, and what few rows say of them is mostly chance.
 
     Args:
         encoder: d features; gives the marginals.
@@ -99,8 +108,10 @@ class SmoothedRecords:
         copies = max(1, min(_COPIES, _MOST_ENCODED // n))
         encoded = np.concatenate([encoder.encode(rows, rng) for _ in range(copies)])
         if _enough_rows(encoder, train):
-            scores = latent_scores(encoder, encoded, rng, _FLOOR)
+            self._cells = latent_cells(encoder, encoded[:n])
+            scores = latent_scores(self._cells, self._coordinates(encoded), rng, _FLOOR)
         else:
+            self._cells = [LatentCells(feature) for feature in encoder.features]
             scores = normal_scores(encoded)
         mixture = GaussianMixture(
             max(1, min(components, n // 10)),
@@ -115,7 +126,7 @@ class SmoothedRecords:
 
     def draw(self, n: int, rng: np.random.Generator) -> npt.NDArray[np.float32]:
         """Return n records ``(n, d)`` float32 in [0, 1)."""
-        return _coordinates(self._draw_scores(n, rng))
+        return self._records(self._draw_scores(n, rng))
 
     def draw_with_shares(
         self, n: int, rng: np.random.Generator, edges: npt.NDArray[np.float32]
@@ -142,10 +153,12 @@ class SmoothedRecords:
         weight = torch.as_tensor(of_component, dtype=torch.float32).softmax(dim=1)
         spread = self._root.diagonal()
         mean = torch.as_tensor(scores[:, None] / spread - white, dtype=torch.float32)
-        limits = torch.as_tensor(ndtri(edges.astype(np.float64)) / spread[:, None])
+        bins = [one.bins(of_feature) for one, of_feature in zip(self._cells, edges, strict=True)]
+        limits = torch.as_tensor(ndtri([latent for latent, _ in bins]) / spread[:, None])
         below = torch.special.ndtr(limits.float() - mean[..., None])
         shares = (weight[..., None] * below).sum(dim=1).diff(dim=-1)
-        return torch.as_tensor(_coordinates(scores)), shares
+        places = torch.as_tensor(np.array([place for _, place in bins]))
+        return torch.as_tensor(self._records(scores)), shares.gather(2, places.expand_as(shares))
 
     def _draw_scores(self, n: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
         centres = self._centres[rng.choice(len(self._shares), n, p=self._shares)]
@@ -158,7 +171,12 @@ class SmoothedRecords:
         white: npt.NDArray[np.float64] = solve_triangular(self._root, scores.T, lower=True).T
         return white
 
+    def _coordinates(self, records: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        return np.column_stack(
+            [one.coordinates(u) for one, u in zip(self._cells, records.T, strict=True)]
+        )
 
-def _coordinates(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
-    records: npt.NDArray[np.float32] = ndtr(scores).astype(np.float32)
-    return np.minimum(records, _LARGEST)
+    def _records(self, scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+        coordinates = ndtr(scores).T
+        places = [one.places(u) for one, u in zip(self._cells, coordinates, strict=True)]
+        return np.minimum(np.column_stack(places), _LARGEST)

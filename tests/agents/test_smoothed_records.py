@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from scipy.special import ndtr
 
+from agents.callbacks.latent_cells import LatentCells
 from agents.callbacks.latent_scores import latent_scores, normal_scores
 from agents.callbacks.missed_correlations import missed_correlations
 from agents.callbacks.smoothed_records import SmoothedRecords, fit_smoothed_records
@@ -79,7 +80,8 @@ def test_places_inside_levels_keep_what_levels_tell_of_numbers() -> None:
     encoded = encoder.encode(table, rng)
     evenly = np.corrcoef(normal_scores(encoded).T)[0, 1]
     assert evenly < 0.55
-    scores = latent_scores(encoder, encoded, rng, 0.005)
+    cells = [LatentCells(feature) for feature in encoder.features]
+    scores = latent_scores(cells, encoded.astype(np.float64), rng, 0.005)
     assert np.corrcoef(scores.T)[0] == pytest.approx([1, 0.8, 0.8], abs=0.05)
     assert (encoder.decode(ndtr(scores)).iloc[:, 1:] == table.iloc[:, 1:]).all(axis=None)
     drawn = encoder.decode(
@@ -88,8 +90,9 @@ def test_places_inside_levels_keep_what_levels_tell_of_numbers() -> None:
     np.testing.assert_allclose(drawn.corr(), table.astype(float).corr(), atol=0.04)
     numbers = pd.DataFrame({"x": x, "y": latent[:, 0]})
     encoder = RecordEncoder.fit(numbers)
-    places = encoder.encode(numbers, rng)
-    np.testing.assert_allclose(ndtr(latent_scores(encoder, places, rng, 0.0)), places, atol=1e-3)
+    places = encoder.encode(numbers, rng).astype(np.float64)
+    cells = [LatentCells(feature) for feature in encoder.features]
+    np.testing.assert_allclose(ndtr(latent_scores(cells, places, rng, 0.0)), places, atol=1e-3)
 
 
 def test_rows_of_few_groups_do_not_tell_how_levels_go_with_numbers() -> None:
@@ -127,19 +130,50 @@ def test_missed_correlations_are_told_in_units_of_chance() -> None:
 
 
 def test_tables_of_numbers_and_those_that_a_gaussian_knows_are_smoothed(table) -> None:
-    def smoothed(rows: pd.DataFrame, *, levels: bool) -> bool:
+    def share(rows: pd.DataFrame, *, levels: bool) -> float:
         encoder = RecordEncoder.fit(rows)
-        drawn = fit_smoothed_records(encoder, rows, 2, np.random.default_rng(0), levels=levels)
-        return drawn is not None
+        fitted = fit_smoothed_records(encoder, rows, 2, np.random.default_rng(0), levels=levels)
+        return 0.0 if fitted is None else fitted[1]
 
-    assert smoothed(table, levels=False)
-    assert smoothed(table[:12], levels=False)
+    assert share(table, levels=False) == 1
+    assert share(table[:12], levels=False) == 1
     rounded = table.assign(**{name: table["x"].round() for name in ("a", "b", "c", "d")})
-    assert not smoothed(rounded, levels=False)
-    assert smoothed(rounded, levels=True)
-    assert not smoothed(rounded[:34], levels=True)  # of 7 columns
-    one = np.random.default_rng(0).choice(list("abcde"), 400)
-    other = pd.Series(one).map(dict(zip("abcde", "cadbe", strict=True)))  # decided, in no order
-    assert not smoothed(pd.DataFrame({"one": one, "other": other}), levels=True)
+    assert share(rounded, levels=False) == 0
+    assert share(rounded, levels=True) == 1
+    assert share(rounded[:34], levels=True) == 0  # of 7 columns
     wide = pd.DataFrame(np.random.default_rng(0).normal(size=(30, 201))).add_prefix("x")
-    assert not smoothed(wide, levels=True)
+    assert share(wide, levels=True) == 0
+
+
+def test_the_more_dependences_are_missed_the_less_are_smoothed_records_trusted() -> None:
+    rng = np.random.default_rng(0)
+    one = rng.integers(0, 6, 4000)
+    other = (one + rng.integers(0, 2, 4000)) % 6  # round in a circle: no order knows it all
+    table = pd.DataFrame({"one": one, "other": other, "x": rng.normal(size=4000)}).astype(
+        {"one": str, "other": str}
+    )
+
+    def fitted(rows: int) -> tuple[SmoothedRecords, float] | None:
+        part = table[:rows]
+        encoder = RecordEncoder.fit(part)
+        return fit_smoothed_records(encoder, part, 1, np.random.default_rng(0), levels=True)
+
+    few, more = fitted(30), fitted(60)
+    assert few is not None
+    assert more is not None
+    assert 0.25 <= more[1] < few[1] < 1
+    assert fitted(4000) is None
+
+
+def test_levels_in_no_order_are_smoothed_in_the_one_that_others_tell() -> None:
+    rng = np.random.default_rng(0)
+    one = rng.choice(list("abcde"), 400)
+    decided = pd.Series(one).map(dict(zip("abcde", "cadbe", strict=True)))
+    table = pd.DataFrame({"one": one, "other": np.where(rng.random(400) < 0.2, one, decided)})
+    table["y"] = pd.Series(one).map(dict(zip("abcde", [2, 0, 3, 1, 4], strict=True)))
+    table["y"] += rng.normal(size=400)
+    encoder = RecordEncoder.fit(table)
+    smoothed = SmoothedRecords(encoder, table, 1, np.random.default_rng(0))
+    drawn = smoothed.draw(20_000, np.random.default_rng(1))
+    means = encoder.decode(drawn).groupby("one")["y"].mean()
+    np.testing.assert_allclose(means, table.groupby("one")["y"].mean(), atol=0.4)

@@ -1,0 +1,128 @@
+"""The order of levels along a latent axis: moved there and back, and chosen by what they say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agents.callbacks.cell_order import latent_cells
+from agents.callbacks.latent_cells import LatentCells
+from rlsyn_env.tables.encoder import RecordEncoder
+from rlsyn_env.tables.feature_maps import FeatureMap
+
+
+def _feature(values: list[object]) -> tuple[FeatureMap, np.ndarray]:
+    encoder = RecordEncoder.fit(pd.DataFrame({"x": values}))
+    rows = pd.DataFrame({"x": values * 20})
+    return encoder.features[0], encoder.encode(rows, np.random.default_rng(0))[:, 0]
+
+
+@st.composite
+def _features(draw: st.DrawFn) -> tuple[FeatureMap, np.ndarray, np.ndarray]:
+    text = st.sampled_from([*"abcdef", None])
+    numbers = st.sampled_from([0.0, 1.0, 2.5, 3.25, 4.125, 7.0, None])
+    values = draw(st.lists(draw(st.sampled_from([text, numbers])), min_size=5, max_size=60))
+    if len({value for value in values if value is not None}) < 2:
+        values += ["a", "b"] if any(isinstance(value, str) for value in values) else [0.0, 1.0]
+    feature, u = _feature(values)
+    return feature, u, np.array(draw(st.permutations(range(feature.n_cells))))
+
+
+@given(_features())
+def test_coordinates_move_with_their_cells_and_come_back(case) -> None:
+    feature, u, order = case
+    cells = LatentCells(feature, order)
+    moved = cells.coordinates(u)
+    np.testing.assert_array_equal(order[cells.cells_of(moved)], feature.cells_of(u))
+    back = cells.places(moved)
+    assert back.dtype == np.float32
+    np.testing.assert_array_equal(feature.cells_of(back), feature.cells_of(u))
+    np.testing.assert_allclose(back, u, atol=1e-6)
+    widths = np.diff(cells.edges)
+    np.testing.assert_allclose(widths, np.diff(feature.edges.astype(float))[order], atol=1e-6)
+    np.testing.assert_array_equal(cells.is_atom, np.asarray(feature.is_atom)[order])
+    middles = cells.middles(u)
+    np.testing.assert_array_equal(cells.cells_of(middles), cells.cells_of(moved))
+    for cell in np.flatnonzero(cells.is_atom):
+        assert len(np.unique(middles[cells.cells_of(moved) == cell])) <= 1
+    any_place = np.random.default_rng(0).random(100)
+    there = cells.places(any_place)
+    np.testing.assert_array_equal(feature.cells_of(there), order[cells.cells_of(any_place)])
+
+
+@given(_features(), st.integers(1, 30))
+def test_bins_move_with_their_cells(case, most) -> None:
+    feature, u, order = case
+    cells = LatentCells(feature, order)
+    edges = np.append(feature.bin_edges(most), [1.0, 1.0]).astype(np.float32)  # two of no width
+    latent, places = cells.bins(edges)
+    assert sorted(places) == list(range(len(edges) - 1))
+    assert (np.diff(latent) >= -1e-12).all()
+    np.testing.assert_allclose(np.diff(latent)[places], np.diff(edges), atol=1e-6)
+    bins = np.searchsorted(edges[1:-1], u, side="right")
+    moved = np.searchsorted(latent[1:-1], cells.coordinates(u), side="right")
+    np.testing.assert_array_equal(moved, places[bins])
+
+
+def _chosen(table: pd.DataFrame, column: str) -> list[object]:
+    """Return the values of a column in the order of its cells."""
+    encoder = RecordEncoder.fit(table)
+    records = encoder.encode(table, np.random.default_rng(0))
+    cells = latent_cells(encoder, records)[encoder.feature_names.index(column)]
+    middle = (cells.edges[:-1] + cells.edges[1:]) / 2
+    u = np.zeros((len(middle), encoder.n_features), dtype=np.float32)
+    u[:, encoder.feature_names.index(column)] = cells.places(middle)
+    values = encoder.decode(u)[column]
+    return [None if pd.isna(value) else value for value in values]
+
+
+def _same_or_turned(order: list[object], expected: list[object]) -> bool:
+    return order in (expected, expected[::-1])
+
+
+def test_levels_lie_as_the_other_columns_tell() -> None:
+    rng = np.random.default_rng(0)
+    level = rng.choice(list("abcde"), 300)
+    height = pd.Series(level).map(dict(zip("abcde", [3, 1, 4, 0, 2], strict=True)))
+    table = pd.DataFrame({"level": level, "y": height + rng.normal(size=300)})
+    assert _same_or_turned(_chosen(table, "level"), list("dbeac"))
+    other = pd.Series(level).map(dict(zip("abcde", "XVYUW", strict=True)))  # as in "dbeac"
+    table = pd.DataFrame({"level": level, "other": other, "y": table["y"]})
+    assert _same_or_turned(_chosen(table, "other"), list("UVWXY"))
+
+
+def test_numbers_in_the_names_of_levels_order_them() -> None:
+    rng = np.random.default_rng(1)
+    size = rng.integers(0, 30, 250)
+    low = size // 5 * 5
+    table = pd.DataFrame(
+        {"size": [f"{a}-{a + 4}" for a in low], "y": size + 8 * rng.normal(size=250)}
+    )
+    assert sorted(table["size"].unique())[1] == "10-14"
+    assert _chosen(table, "size") == ["0-4", "5-9", "10-14", "15-19", "20-24", "25-29"]
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_missing_values_lie_at_the_end_where_they_belong(sign) -> None:
+    rng = np.random.default_rng(2)
+    x = sign * rng.normal(size=400).round()
+    y = sign * x + rng.normal(size=400)
+    table = pd.DataFrame({"x": np.where(y < -1, np.nan, x), "y": y})
+    chosen = _chosen(table, "x")
+    assert chosen[0 if sign > 0 else -1] is None
+    values = [value for value in chosen if value is not None]
+    assert values == sorted(values)
+
+
+def test_what_has_nothing_to_say_stays_as_it_is() -> None:
+    rng = np.random.default_rng(0)
+    alone = pd.DataFrame({"level": rng.choice(list("abcd"), 100)})
+    assert _chosen(alone, "level") == list("abcd")
+    yes = pd.DataFrame({"yes": rng.random(100) > 0.3, "x": rng.normal(size=100)})
+    assert _chosen(yes, "yes") == [False, True]
+    x = rng.normal(size=100)
+    clear = pd.DataFrame({"x": x, "level": pd.cut(x, 4, labels=list("abcd")).astype(str)})
+    assert _chosen(clear, "level") == list("abcd")
