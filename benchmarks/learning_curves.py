@@ -1,6 +1,7 @@
 """Learning curves: what generators make of 50, 100, 200, 400 and all training rows.
 
     python -m benchmarks.learning_curves --data-dir DIR --seeds 0 1 2 3 4 --jobs 2
+    python -m benchmarks.learning_curves --data-dir DIR --tables adult shoppers --rows 200 400 800
     python -m benchmarks.learning_curves --peers rlsyn arf --rows 50 all --tables breast_cancer
     python -m benchmarks.learning_curves --table-only    # docs/learning-curves.md, its figure
 
@@ -19,7 +20,7 @@ from pathlib import Path
 
 from matplotlib import pyplot as plt
 
-from benchmarks.ablation import default_tables
+from benchmarks.ablation import DEFAULT_TABLES, default_tables
 from benchmarks.field.cli import (
     RESULTS,
     add_again_options,
@@ -53,7 +54,7 @@ INTRODUCTION = """\
 
 Made by
 
-    python -m benchmarks.learning_curves --data-dir DIR --seeds {seeds}
+{commands}
 
 and rewritten from `benchmarks/results/learning_curves.jsonl` by `python -m
 benchmarks.learning_curves --table-only`. The training rows of a size are a stratified part of those
@@ -109,9 +110,31 @@ def write_pages(records: Sequence[Record], markdown: Path, figure: Path) -> None
     link = figure.relative_to(markdown.parent).as_posix()
     picture = f"\n![C2ST, S2R / R2R and membership excess against training rows]({link})\n"
     parts = [_table(table, sizes) for table, sizes in curves.items()]
-    seeds = " ".join(map(str, sorted({int(record["seed"]) for record in records})))
-    introduction = INTRODUCTION.format(seeds=seeds) + picture
+    introduction = INTRODUCTION.format(commands="\n".join(_commands(records))) + picture
     write_text(markdown, to_markdown([*parts, failures_section(records)], introduction))
+
+
+def _commands(records: Sequence[Record]) -> list[str]:
+    """Return the command of the default tables, and one that names the others and their sizes."""
+    sizes: dict[str, list[str]] = {}
+    seeds: dict[bool, set[int]] = {}
+    for record in records:
+        table, _, rows = record["table"].rpartition("@")
+        if table not in DEFAULT_TABLES:
+            sizes.setdefault(table, []).append(rows)
+        seeds.setdefault(table in DEFAULT_TABLES, set()).add(int(record["seed"]))
+    commands = []
+    for default, found in sorted(seeds.items(), reverse=True):
+        command = "    python -m benchmarks.learning_curves --data-dir DIR"
+        if not default:
+            rows = sorted({n for of_table in sizes.values() for n in of_table}, key=_size_key)
+            command += f" --tables {' '.join(sorted(sizes))} --rows {' '.join(rows)}"
+        commands.append(f"{command} --seeds {' '.join(map(str, sorted(found)))}")
+    return commands
+
+
+def _size_key(rows: str) -> float:
+    return float(rows) if rows.isdecimal() else float("inf")
 
 
 def _table(table: str, sizes: Mapping[int, Mapping[str, Entry]]) -> Section:

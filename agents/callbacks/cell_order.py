@@ -3,8 +3,8 @@
 Of a pair of columns a Gaussian knows one correlation. Levels in the order of the alphabet waste it,
 so they are laid in the one, of a few candidates, in which they say most of the other columns:
 the schema's, that of the numbers in their names ("5-9" before "10-14"), or the one that the rows
-tell (the first axis of a correspondence analysis). Orders that rows tell always say more of the
-same rows, so candidates are compared on rows that the order was not found on.
+tell: along the axis on which the other columns, as they lie so far, differ most between levels. An
+order that rows tell always says more of the same rows, so it has to on other ones.
 """
 
 from __future__ import annotations
@@ -22,30 +22,66 @@ _SWEEPS = 3  # what levels say of others depends on the order of theirs
 _FOLDS = 4
 _MOST_ROWS = 5000
 _PRIOR_ROWS = 5.0  # a level of so many rows is believed half of what they say
+_BOUNDS = {"<": -1, "≤": -1, ">": 1, "≥": 1}
 
 
-def latent_cells(encoder: RecordEncoder, records: Float32Array) -> list[LatentCells]:
+def latent_cells(
+    encoder: RecordEncoder, records: Float32Array, groups: IntArray | None = None
+) -> list[LatentCells]:
     """Return the cells of every feature in the order in which they say most of the others.
 
     Args:
         encoder: of d features.
         records: ``(n, d)`` encoded rows, in no order.
+        groups: ``(n,)``, numbers from 0 on of whom each row is of; None: each of somebody else.
     """
     records = records[:_MOST_ROWS]
+    fold = (np.arange(len(records)) if groups is None else groups[:_MOST_ROWS]) % _FOLDS
     latent = [LatentCells(feature) for feature in encoder.features]
     ranks = np.column_stack([one.middles(u) for one, u in zip(latent, records.T, strict=True)])
     movable = [j for j, feature in enumerate(encoder.features) if _has_orders(feature)]
     for _ in range(_SWEEPS if len(latent) > 1 else 0):
+        moved = False
         for j in movable:
             others = np.delete(ranks, j, axis=1)
-            latent[j] = _best(encoder.features[j], records[:, j], others)
-            ranks[:, j] = latent[j].middles(records[:, j])
+            found = _best(encoder.features[j], records[:, j], others, fold)
+            moved = moved or bool((found.order != latent[j].order).any())
+            latent[j], ranks[:, j] = found, found.middles(records[:, j])
+        if not moved:
+            break
     return latent
 
 
 def _has_orders(feature: FeatureMap) -> bool:
-    """Whether another order than the encoder's could say more."""
+    """Whether another order of the cells, and not just of all of [0, 1], is there."""
+    if feature.missing_cell is not None and not feature.is_atom.all():
+        return True  # numbers rise on either side of missing
     return feature.n_cells > 2 and (not feature.ordered or feature.missing_cell is not None)
+
+
+def _best(feature: FeatureMap, u: Float32Array, others: FloatArray, fold: IntArray) -> LatentCells:
+    """Return the cells in the order that says most of the other columns ``(n, k)``.
+
+    The one that rows tell says more of each fold than the others do, by a standard error, where it
+    is told by the rows of the other folds.
+    """
+    fixed = _fixed_orders(feature)
+    rows = [np.flatnonzero(fold == k) for k in range(_FOLDS)]
+    scaled = [_standardised(others[held]) for held in rows]
+    hot = (feature.cells_of(u)[:, None] == np.arange(feature.n_cells)).astype(np.float64)
+    counts = np.array([hot[held].sum(axis=0) for held in rows])
+    sums = np.array([hot[held].T @ values for held, values in zip(rows, scaled, strict=True)])
+    known = np.zeros((_FOLDS, len(fixed) + 1))
+    for k, held in enumerate(rows):
+        told = _told_order(counts.sum(axis=0) - counts[k], sums.sum(axis=0) - sums[k])
+        for i, order in enumerate([*fixed, told]):
+            ranks = LatentCells(feature, order).middles(u[held])
+            known[k, i] = _squared_correlations(ranks, scaled[k])
+    best = int(np.argmax(known[:, :-1].sum(axis=0)))
+    gain = known[:, -1] - known[:, best]
+    if not feature.ordered and gain.mean() > gain.std(ddof=1) / np.sqrt(_FOLDS):
+        return LatentCells(feature, _told_order(counts.sum(axis=0), sums.sum(axis=0)))
+    return LatentCells(feature, fixed[best])
 
 
 def _fixed_orders(feature: FeatureMap) -> list[IntArray]:
@@ -55,46 +91,37 @@ def _fixed_orders(feature: FeatureMap) -> list[IntArray]:
     orders = [present]
     if not feature.ordered:
         levels = feature.column.levels
-        orders.append(sorted(present, key=lambda cell: _numbers_in(levels[cell])))
+        orders.append(sorted(present, key=lambda cell: _number_of(levels[cell])))
     if missing is not None:
         orders = [[*order, missing] for order in orders] + [[missing, *order] for order in orders]
     return [np.array(order) for order in dict.fromkeys(map(tuple, orders))]
 
 
-def _numbers_in(level: Any) -> list[tuple[float, str]]:
-    """Return a key that sorts text by its numbers as numbers."""
-    parts = re.findall(r"\d+|\D+", str(level))
-    return [(float(part), "") if part.isdecimal() else (np.inf, part) for part in parts]
+def _number_of(level: Any) -> tuple[str, float, int]:
+    """Return a key that sorts levels by the first number in their names, "<5" before "5-9"."""
+    bound, prefix, number = re.findall(r"^([<>≤≥]?)=?\s*([^\d-]*)(-?\d+(?:\.\d+)?)?", str(level))[0]
+    return prefix, float(number) if number else np.inf, _BOUNDS.get(bound, 0)
 
 
-def _best(feature: FeatureMap, u: Float32Array, others: FloatArray) -> LatentCells:
-    """Return the cells in the order that says most of rows that it was not found on."""
-    fixed = _fixed_orders(feature)
-    fold = np.arange(len(u)) % _FOLDS
-    known = np.zeros(len(fixed) + 1)
-    for k in range(_FOLDS):
-        found = [] if feature.ordered else [_told_order(feature, u[fold != k], others[fold != k])]
-        for i, order in enumerate([*fixed, *found]):
-            ranks = LatentCells(feature, order).middles(u[fold == k])
-            known[i] += _squared_correlations(ranks, others[fold == k])
-    best = int(np.argmax(known))
-    order = fixed[best] if best < len(fixed) else _told_order(feature, u, others)
-    return LatentCells(feature, order)
+def _told_order(count: FloatArray, sums: FloatArray) -> IntArray:
+    """Return cells along the axis on which the other columns tell them apart.
 
-
-def _told_order(feature: FeatureMap, u: Float32Array, others: FloatArray) -> IntArray:
-    """Return the cells along the axis on which the other columns ``(n, k)`` tell them apart."""
-    hot = (feature.cells_of(u)[:, None] == np.arange(feature.n_cells)).astype(np.float64)
-    count = hot.sum(axis=0)
-    centred = others - others.mean(axis=0)
-    scaled = centred / np.maximum(centred.std(axis=0), 1e-9)
-    mean = hot.T @ scaled / (count + _PRIOR_ROWS)[:, None]
+    Args:
+        count: ``(m,)`` rows of each cell.
+        sums: ``(m, k)`` of the standardised other columns over them.
+    """
+    mean = sums / (count + _PRIOR_ROWS)[:, None]
     axis = np.linalg.svd(np.sqrt(count)[:, None] * mean, full_matrices=False)[0][:, 0]
     return np.argsort(axis / np.sqrt(np.maximum(count, 1.0)), kind="stable")
 
 
-def _squared_correlations(x: FloatArray, others: FloatArray) -> float:
+def _standardised(columns: FloatArray) -> FloatArray:
+    centred = columns - columns.mean(axis=0)
+    return centred / np.maximum(centred.std(axis=0), 1e-9)
+
+
+def _squared_correlations(x: FloatArray, standardised: FloatArray) -> float:
     """Return the sum over columns ``(n, k)`` of their squared correlations with x ``(n,)``."""
-    x, others = x - x.mean(), others - others.mean(axis=0)
-    norms = np.linalg.norm(x) * np.linalg.norm(others, axis=0)
-    return float(np.square(x @ others / np.maximum(norms, 1e-9)).sum())
+    centred = x - x.mean()
+    norm = np.linalg.norm(centred) * np.sqrt(len(x))
+    return float(np.square(centred @ standardised / max(norm, 1e-9)).sum())

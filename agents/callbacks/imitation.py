@@ -75,7 +75,7 @@ class ImitationConfig:
             whose correlations it has; the further it misses them, the smaller is the share
             (:func:`~agents.callbacks.smoothed_records.fit_smoothed_records`).
         smooth_warm_up: length of the warm-up in place of ``warm_up`` where records are smoothed;
-            its rate falls linearly to a tenth. Longer, as no row is learnt from most of its steps.
+            its rate falls linearly to a tenth. Longer, as they teach no row.
         smooth_warm_up_rate: learning rate of its steps on smoothed records, which are less noisy.
         smooth_batch_size: smoothed records of one step, with the same limit as ``batch_size``.
         components: of that mixture.
@@ -124,6 +124,10 @@ class ImitationCallback(BaseCallback):
             records, which are unlimited, takes its steps.
         seed: of the minibatches.
 
+    Attributes:
+        smooth_share: of the steps that imitate smoothed records, in [0, 1]: ``config.smooth`` where
+            they do the table justice, less the less they do.
+
     Raises:
         ConfigError: when training starts with a policy that has no likelihood of whole records.
     """
@@ -146,7 +150,7 @@ class ImitationCallback(BaseCallback):
         self._smooth_batch_size = min(self.config.smooth_batch_size, most)
         self._rng = np.random.default_rng(seed)
         self._smoothed: SmoothedRecords | None = None
-        self._smooth_share = 0.0
+        self.smooth_share = 0.0
         if self.config.smooth > 0:
             # A generator of its own: fitted anew when a run is resumed, it must come out the same.
             own = np.random.default_rng([seed, 1])
@@ -155,17 +159,12 @@ class ImitationCallback(BaseCallback):
             )
             if fitted is not None:
                 self._smoothed, trust = fitted
-                self._smooth_share = self.config.smooth * trust
+                self.smooth_share = self.config.smooth * trust
         self._optimizer: torch.optim.Adam | None = None
         self._forgetting: Forgetting | None = None
         self._saved: dict[str, Any] | None = None
         self._rollouts = 0
         self._rate = self.config.rate
-
-    @property
-    def smooths(self) -> bool:
-        """Whether part of the steps imitates smoothed records: they do the table justice."""
-        return self._smoothed is not None
 
     def _init_callback(self) -> None:
         policy = self.model.policy
@@ -214,7 +213,7 @@ class ImitationCallback(BaseCallback):
             self.logger.record("imitation/loss", loss)
 
     def _which_are_smoothed(self, steps: int) -> npt.NDArray[np.bool_]:
-        return self._rng.random(steps) < self._smooth_share
+        return self._rng.random(steps) < self.smooth_share
 
     def _warm_up_while_it_helps(self) -> float:
         """Take the warm-up's steps until validation rows get no likelier; returns their loss.

@@ -21,7 +21,7 @@ class LatentCells:
         order: ``(m,)``, the feature's cells as they follow each other; None: as they are.
 
     Attributes:
-        order: the same; None where it changes nothing.
+        order: the same.
         edges: ``(m + 1,)`` between the cells in this order, from 0 to 1.
         is_atom: ``(m,)``, of the cells in this order.
     """
@@ -31,9 +31,9 @@ class LatentCells:
         self._low = feature.edges[:-1].astype(np.float64)
         self.edges: FloatArray = feature.edges.astype(np.float64)
         self.is_atom: npt.NDArray[np.bool_] = np.asarray(feature.is_atom)
-        changes = order is not None and (np.diff(order) < 0).any()
-        self.order = order if changes else None
-        if self.order is not None:
+        self.order: IntArray = np.arange(feature.n_cells) if order is None else order
+        self._moves = bool((np.diff(self.order) < 0).any())
+        if self._moves:
             width = np.diff(self.edges)[self.order]
             self.edges = np.concatenate([[0.0], np.cumsum(width)])
             self.edges[-1] = 1.0
@@ -41,11 +41,11 @@ class LatentCells:
 
     def coordinates(self, u: Float32Array) -> FloatArray:
         """Return where the feature's coordinates ``(n,)`` in [0, 1) lie in this order."""
-        return u.astype(np.float64) if self.order is None else u + self._shift(u)
+        return u + self._shift(u) if self._moves else u.astype(np.float64)
 
     def places(self, coordinates: FloatArray) -> Float32Array:
         """Undo :meth:`coordinates`: float32, in the cell where they lie."""
-        if self.order is None:
+        if not self._moves:
             return coordinates.astype(np.float32)
         at = self.cells_of(coordinates)
         cells = self.order[at]
@@ -72,7 +72,7 @@ class LatentCells:
         Returns:
             Edges ``(K + 1,)`` and places ``(K,)``.
         """
-        if self.order is None:
+        if not self._moves:
             return edges.astype(np.float64), np.arange(len(edges) - 1)
         # One of no width stands where its cell ends, which is where another cell begins.
         low = np.where(np.diff(edges) > 0, self.coordinates(edges[:-1]), 1.0)
@@ -80,7 +80,6 @@ class LatentCells:
         return np.append(low[by_place], 1.0), np.argsort(by_place)
 
     def _shift(self, u: Float32Array) -> FloatArray:
-        assert self.order is not None
         moved_to = np.empty(len(self.order))
         moved_to[self.order] = self.edges[:-1]
         cells = self._feature.cells_of(u)

@@ -376,7 +376,7 @@ def _learners(
 def _budget(preset: Preset, data: RunData, learners: Mapping[str, Learner]) -> int | str:
     """Return the preset's rule of the budget for these rows and learners."""
     imitation, selection = learners.get("imitation"), learners.get("selection")
-    smooths = isinstance(imitation, ImitationCallback) and imitation.smooths
+    smooths = isinstance(imitation, ImitationCallback) and imitation.smooth_share > 0
     # Selection ends a run where it no longer gains; without it the rule has to.
     ends = isinstance(selection, SelectionCallback) and selection.may_end(data.schema.group)
     if preset.smooth_total_records is None or not smooths or ends:

@@ -73,7 +73,7 @@ def split_rows(
         classes = _codes(table[target])
     units, unit_classes, unit_of_row = rows, classes, rows
     if group is not None:
-        unit_of_row = _group_codes(table[group])
+        unit_of_row = group_codes(table[group])
         units = np.arange(unit_of_row.max() + 1, dtype=np.int64)
         unit_classes = None if classes is None else _commonest(classes, unit_of_row)
         if len(units) < 3:
@@ -128,7 +128,7 @@ def _codes(series: pd.Series) -> IntArray:
     return np.asarray(np.where(codes == -1, codes.max() + 1, codes), dtype=np.int64)
 
 
-def _group_codes(series: pd.Series) -> IntArray:
+def group_codes(series: pd.Series) -> IntArray:
     """Return group numbers (n,); a row without group is a group of its own."""
     codes = np.asarray(pd.factorize(series, use_na_sentinel=True)[0], dtype=np.int64)
     alone = codes == -1

@@ -96,19 +96,49 @@ def test_levels_lie_as_the_other_columns_tell() -> None:
 
 def test_numbers_in_the_names_of_levels_order_them() -> None:
     rng = np.random.default_rng(1)
-    size = rng.integers(0, 30, 250)
+    size = rng.integers(0, 30, 60)
     low = size // 5 * 5
-    table = pd.DataFrame(
-        {"size": [f"{a}-{a + 4}" for a in low], "y": size + 8 * rng.normal(size=250)}
+    name = np.where(low == 0, "<5", [f"{a}-{a + 4}" for a in low])
+    table = pd.DataFrame({"size": name, "y": size + 10 * rng.normal(size=60)})
+    assert sorted(table["size"].unique())[:2] == ["10-14", "15-19"]
+    assert _chosen(table, "size") == ["<5", "5-9", "10-14", "15-19", "20-24", "25-29"]
+    levels = rng.choice(["-5", "1.25", "1.5", ">1.5", "-10"], 60)
+    value = pd.Series(levels).str.strip(">").astype(float)
+    table = pd.DataFrame({"z": levels, "y": value + 4 * rng.normal(size=60)}).astype(
+        {"z": "object"}
     )
-    assert sorted(table["size"].unique())[1] == "10-14"
-    assert _chosen(table, "size") == ["0-4", "5-9", "10-14", "15-19", "20-24", "25-29"]
+    table["z"] = "is " + table["z"]  # not a column of numbers
+    assert _chosen(table.assign(z=table["z"].str[3:]), "z")[:2] == ["-10", "-5"]
 
 
+def test_what_rows_tell_by_chance_orders_nothing() -> None:
+    """Whoever has ten rows would else be known by the order that fits them best."""
+
+    def kept(rows_of_each: int) -> int:
+        alphabet = 0
+        for seed in range(12):
+            rng = np.random.default_rng(seed)
+            who = np.repeat(np.arange(80), rows_of_each)
+            level = rng.choice(list("abcdef"), 80)[who]
+            numbers = rng.normal(size=(80, 3))[who] + 0.1 * rng.normal(size=(len(who), 3))
+            table = pd.DataFrame(numbers, columns=["x", "y", "z"]).assign(level=level)
+            encoder = RecordEncoder.fit(table)
+            rows = rng.permutation(len(table))
+            records = encoder.encode(table.iloc[rows], rng)
+            cells = latent_cells(encoder, records, who[rows])
+            order = cells[encoder.feature_names.index("level")].order
+            alphabet += bool((order == np.arange(6)).all())
+        return alphabet
+
+    assert kept(1) >= 7
+    assert kept(10) >= 7
+
+
+@pytest.mark.parametrize("digits", [0, 3])  # repeated values, and a continuous piece
 @pytest.mark.parametrize("sign", [1, -1])
-def test_missing_values_lie_at_the_end_where_they_belong(sign) -> None:
+def test_missing_values_lie_at_the_end_where_they_belong(sign, digits) -> None:
     rng = np.random.default_rng(2)
-    x = sign * rng.normal(size=400).round()
+    x = sign * rng.normal(size=400).round(digits)
     y = sign * x + rng.normal(size=400)
     table = pd.DataFrame({"x": np.where(y < -1, np.nan, x), "y": y})
     chosen = _chosen(table, "x")

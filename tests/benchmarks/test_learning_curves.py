@@ -90,12 +90,26 @@ def test_page_and_figure_are_made_again_without_a_run(tmp_path, capsys):
     assert "| 50 | rlsyn | 2 | 0.700 ± 0.141 | 0.800 ± 0.141 | 0.020 ± 0.014 | - |" in text
     assert text.index("| 537 | rlsyn | 1 | 0.600 |") < text.index("| 537 | arf | 1 | 0.700 |")
     assert "| arf | pima@50 | 0 | crashed | it broke |" in text
-    assert "--seeds 0 1\n" in text
+    assert "--data-dir DIR --tables pima --rows 50 all --seeds 0 1\n" in text
     figure = tmp_path / "images" / "learning_curves.svg"
     assert "(images/learning_curves.svg)" in text
     before = figure.read_bytes()
     assert main(command) == 0
     assert figure.read_bytes() == before
+
+
+def test_a_page_of_default_and_other_tables_names_a_command_for_each(tmp_path):
+    file = ResultsFile(tmp_path / "learning_curves.jsonl")
+    for record in [*RECORDS, result("rlsyn", "breast_cancer@50", 4, train=50, c2st=0.6)]:
+        file.append(record)
+    assert main(["--table-only", "--results", str(tmp_path)]) == 0
+    lines = (tmp_path / "learning-curves.md").read_text().splitlines()
+    commands = [line.strip() for line in lines if line.startswith("    python")]
+    assert commands == [
+        "python -m benchmarks.learning_curves --data-dir DIR --seeds 4",
+        "python -m benchmarks.learning_curves --data-dir DIR --tables pima --rows 50 all "
+        "--seeds 0 1",
+    ]
 
 
 def test_finished_cells_are_skipped(tmp_path, monkeypatch):
