@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from scipy.special import ndtr
 
+from agents.callbacks.imitation import ImitationCallback, ImitationConfig
 from agents.callbacks.latent_cells import LatentCells
 from agents.callbacks.latent_scores import latent_scores, normal_scores
 from agents.callbacks.missed_correlations import missed_correlations
@@ -68,6 +69,38 @@ def test_shares_of_bins_are_those_of_records_with_the_same_features_before(compo
         np.testing.assert_allclose(told, seen, atol=0.01)
     at_bins = np.take_along_axis(shares, bins[..., None], axis=2)
     assert at_bins[:, 1:].mean() > hot.mean(axis=0)[1:].max(axis=1).mean()  # and they know more
+
+
+@pytest.mark.parametrize("bins", [4, 20])
+def test_shares_follow_features_that_lie_in_another_order(bins) -> None:
+    rng = np.random.default_rng(0)
+    n = 600
+    height = rng.integers(0, 5, n)
+    table = pd.DataFrame(
+        {"level": np.array(list("dbeac"))[height], "y": height + rng.normal(size=n)}
+    )
+    table["x"] = np.where(table["y"] < 1, np.nan, table["y"] + 0.5 * rng.normal(size=n))
+    table["yes"] = pd.Series(np.where(height == 4, None, height > 1), dtype="boolean")
+    encoder = RecordEncoder.fit(table)
+    smoothed = SmoothedRecords(encoder, table, 2, np.random.default_rng(0))
+    cut = [feature.bin_edges(bins) for feature in encoder.features]
+    most = max(map(len, cut)) + 2  # further bins of no width
+    edges = np.array([np.append(one, np.ones(most - len(one))) for one in cut], dtype=np.float32)
+    drawn = smoothed.draw_with_shares(40_000, np.random.default_rng(1), edges)
+    records, shares = (tensor.numpy() for tensor in drawn)
+    assert (records == smoothed.draw(40_000, np.random.default_rng(1))).all()
+    bins_of = (records[..., None] >= edges[:, 1:-1]).sum(axis=2)
+    hot = np.eye(most - 1)[bins_of]
+    means = encoder.decode(records).groupby("level")["y"].mean()
+    assert list(means.sort_values().index) == list("dbeac")
+    for later in range(4):
+        np.testing.assert_allclose(
+            shares[:, later].mean(axis=0), hot[:, later].mean(axis=0), atol=0.01
+        )
+        for earlier in range(later):
+            told = hot[:, earlier].T @ shares[:, later] / len(records)
+            seen = hot[:, earlier].T @ hot[:, later] / len(records)
+            np.testing.assert_allclose(told, seen, atol=0.01)
 
 
 def test_places_inside_levels_keep_what_levels_tell_of_numbers() -> None:
@@ -143,6 +176,7 @@ def test_tables_of_numbers_and_those_that_a_gaussian_knows_are_smoothed(table) -
     assert share(rounded[:34], levels=True) == 0  # of 7 columns
     wide = pd.DataFrame(np.random.default_rng(0).normal(size=(30, 201))).add_prefix("x")
     assert share(wide, levels=True) == 0
+    assert share(rounded[["a"]], levels=True) == 1  # nothing to miss
 
 
 def test_the_more_dependences_are_missed_the_less_are_smoothed_records_trusted() -> None:
@@ -163,6 +197,12 @@ def test_the_more_dependences_are_missed_the_less_are_smoothed_records_trusted()
     assert more is not None
     assert 0.25 <= more[1] < few[1] < 1
     assert fitted(4000) is None
+    config = ImitationConfig(smooth=0.8, components=1)
+    rows = table[:60]
+    callback = ImitationCallback(RecordEncoder.fit(rows), rows, config)
+    assert 0 < callback.smooth_share < 0.8
+    wholly = table[["x"]].assign(y=table["x"])[:60]
+    assert ImitationCallback(RecordEncoder.fit(wholly), wholly, config).smooth_share == 0.8
 
 
 def test_levels_in_no_order_are_smoothed_in_the_one_that_others_tell() -> None:
