@@ -53,7 +53,7 @@ def latent_cells(
 
 
 def _has_orders(feature: FeatureMap) -> bool:
-    """Whether another order of the cells, and not just of all of [0, 1], is there."""
+    """Whether another order than the encoder's could say more."""
     if feature.missing_cell is not None and not feature.is_atom.all():
         return True  # numbers rise on either side of missing
     return feature.n_cells > 2 and (not feature.ordered or feature.missing_cell is not None)
@@ -62,8 +62,8 @@ def _has_orders(feature: FeatureMap) -> bool:
 def _best(feature: FeatureMap, u: Float32Array, others: FloatArray, fold: IntArray) -> LatentCells:
     """Return the cells in the order that says most of the other columns ``(n, k)``.
 
-    The one that rows tell says more of each fold than the others do, by a standard error, where it
-    is told by the rows of the other folds.
+    That is the one that rows tell if, told by three folds, it says more of the fourth than the best
+    other one does, by a standard error of the mean over the four.
     """
     fixed = _fixed_orders(feature)
     rows = [np.flatnonzero(fold == k) for k in range(_FOLDS)]
