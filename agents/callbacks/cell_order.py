@@ -68,20 +68,23 @@ def _best(feature: FeatureMap, u: Float32Array, others: FloatArray, fold: IntArr
     fixed = _fixed_orders(feature)
     rows = [np.flatnonzero(fold == k) for k in range(_FOLDS)]
     scaled = [_standardised(others[held]) for held in rows]
+
+    def known(order: IntArray, k: int) -> float:
+        ranks = LatentCells(feature, order).middles(u[rows[k]])
+        return _squared_correlations(ranks, scaled[k])
+
+    of_fixed = np.array([[known(order, k) for order in fixed] for k in range(_FOLDS)])
+    best = int(np.argmax(of_fixed.sum(axis=0)))
+    if feature.ordered:
+        return LatentCells(feature, fixed[best])
     hot = (feature.cells_of(u)[:, None] == np.arange(feature.n_cells)).astype(np.float64)
     counts = np.array([hot[held].sum(axis=0) for held in rows])
     sums = np.array([hot[held].T @ values for held, values in zip(rows, scaled, strict=True)])
-    known = np.zeros((_FOLDS, len(fixed) + 1))
-    for k, held in enumerate(rows):
-        told = _told_order(counts.sum(axis=0) - counts[k], sums.sum(axis=0) - sums[k])
-        for i, order in enumerate([*fixed, told]):
-            ranks = LatentCells(feature, order).middles(u[held])
-            known[k, i] = _squared_correlations(ranks, scaled[k])
-    best = int(np.argmax(known[:, :-1].sum(axis=0)))
-    gain = known[:, -1] - known[:, best]
-    if not feature.ordered and gain.mean() > gain.std(ddof=1) / np.sqrt(_FOLDS):
-        return LatentCells(feature, _told_order(counts.sum(axis=0), sums.sum(axis=0)))
-    return LatentCells(feature, fixed[best])
+    count, total = counts.sum(axis=0), sums.sum(axis=0)
+    told = [_told_order(count - counts[k], total - sums[k]) for k in range(_FOLDS)]
+    gain = np.array([known(order, k) for k, order in enumerate(told)]) - of_fixed[:, best]
+    wins = gain.mean() > gain.std(ddof=1) / np.sqrt(_FOLDS)
+    return LatentCells(feature, _told_order(count, total) if wins else fixed[best])
 
 
 def _fixed_orders(feature: FeatureMap) -> list[IntArray]:

@@ -168,7 +168,7 @@ class SmoothedRecords:
             spread = self._root.diagonal()[:, None]
             limits = torch.as_tensor(ndtri([latent for latent, _ in bins]) / spread)
             places = torch.as_tensor(np.array([places for _, places in bins]))
-            self._last_bins = edges, limits.float(), places
+            self._last_bins = edges.copy(), limits.float(), places
         return self._last_bins[1:]
 
     def _draw_scores(self, n: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
