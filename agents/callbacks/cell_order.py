@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from agents.callbacks.latent_cells import LatentCells
+from agents.callbacks.latent_axis import LatentAxis
 from rlsyn_env.tables.encoder import RecordEncoder
 from rlsyn_env.tables.feature_maps import FeatureMap, Float32Array, FloatArray, IntArray
 
@@ -25,10 +25,10 @@ _PRIOR_ROWS = 5.0  # a level of so many rows is believed half of what they say
 _BOUNDS = {"<": -1, "≤": -1, ">": 1, "≥": 1}
 
 
-def latent_cells(
+def ordered_axes(
     encoder: RecordEncoder, records: Float32Array, groups: IntArray | None = None
-) -> list[LatentCells]:
-    """Return the cells of every feature in the order in which they say most of the others.
+) -> list[LatentAxis]:
+    """Return an axis for every feature, its cells in the order that says most of the others.
 
     Args:
         encoder: of d features.
@@ -37,19 +37,19 @@ def latent_cells(
     """
     records = records[:_MOST_ROWS]
     fold = (np.arange(len(records)) if groups is None else groups[:_MOST_ROWS]) % _FOLDS
-    latent = [LatentCells(feature) for feature in encoder.features]
-    ranks = np.column_stack([one.middles(u) for one, u in zip(latent, records.T, strict=True)])
+    axes = [LatentAxis(feature) for feature in encoder.features]
+    ranks = np.column_stack([one.middles(u) for one, u in zip(axes, records.T, strict=True)])
     movable = [j for j, feature in enumerate(encoder.features) if _has_orders(feature)]
-    for _ in range(_SWEEPS if len(latent) > 1 else 0):
+    for _ in range(_SWEEPS if len(axes) > 1 else 0):
         moved = False
         for j in movable:
             others = np.delete(ranks, j, axis=1)
             found = _best(encoder.features[j], records[:, j], others, fold)
-            moved = moved or bool((found.order != latent[j].order).any())
-            latent[j], ranks[:, j] = found, found.middles(records[:, j])
+            moved = moved or bool((found.order != axes[j].order).any())
+            axes[j], ranks[:, j] = found, found.middles(records[:, j])
         if not moved:
             break
-    return latent
+    return axes
 
 
 def _has_orders(feature: FeatureMap) -> bool:
@@ -59,8 +59,8 @@ def _has_orders(feature: FeatureMap) -> bool:
     return feature.n_cells > 2 and (not feature.ordered or feature.missing_cell is not None)
 
 
-def _best(feature: FeatureMap, u: Float32Array, others: FloatArray, fold: IntArray) -> LatentCells:
-    """Return the cells in the order that says most of the other columns ``(n, k)``.
+def _best(feature: FeatureMap, u: Float32Array, others: FloatArray, fold: IntArray) -> LatentAxis:
+    """Return the axis with the order that says most of the other columns ``(n, k)``.
 
     That is the one that rows tell if, told by three folds, it says more of the fourth than the best
     other one does, by a standard error of the mean over the four.
@@ -70,13 +70,13 @@ def _best(feature: FeatureMap, u: Float32Array, others: FloatArray, fold: IntArr
     scaled = [_standardised(others[held]) for held in rows]
 
     def known(order: IntArray, k: int) -> float:
-        ranks = LatentCells(feature, order).middles(u[rows[k]])
+        ranks = LatentAxis(feature, order).middles(u[rows[k]])
         return _squared_correlations(ranks, scaled[k])
 
     of_fixed = np.array([[known(order, k) for order in fixed] for k in range(_FOLDS)])
     best = int(np.argmax(of_fixed.sum(axis=0)))
     if feature.ordered:
-        return LatentCells(feature, fixed[best])
+        return LatentAxis(feature, fixed[best])
     hot = (feature.cells_of(u)[:, None] == np.arange(feature.n_cells)).astype(np.float64)
     counts = np.array([hot[held].sum(axis=0) for held in rows])
     sums = np.array([hot[held].T @ values for held, values in zip(rows, scaled, strict=True)])
@@ -84,7 +84,7 @@ def _best(feature: FeatureMap, u: Float32Array, others: FloatArray, fold: IntArr
     told = [_told_order(count - counts[k], total - sums[k]) for k in range(_FOLDS)]
     gain = np.array([known(order, k) for k, order in enumerate(told)]) - of_fixed[:, best]
     wins = gain.mean() > gain.std(ddof=1) / np.sqrt(_FOLDS)
-    return LatentCells(feature, _told_order(count, total) if wins else fixed[best])
+    return LatentAxis(feature, _told_order(count, total) if wins else fixed[best])
 
 
 def _fixed_orders(feature: FeatureMap) -> list[IntArray]:

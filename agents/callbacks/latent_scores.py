@@ -9,14 +9,11 @@ the rank likelihood for semiparametric copula estimation").
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
-from agents.callbacks.latent_cells import LatentCells
-from rlsyn_env.tables.feature_maps import FloatArray, IntArray
+from rlsyn_env.tables.feature_maps import FloatArray
 
 _SWEEPS = 20
 _CLIP = 1e-4  # normal scores stay within +-3.7
@@ -24,34 +21,38 @@ _TINY = 1e-12  # of a probability
 
 
 def latent_scores(
-    cells: Sequence[LatentCells], coordinates: FloatArray, rng: np.random.Generator, floor: float
+    coordinates: FloatArray,
+    low: FloatArray,
+    high: FloatArray,
+    rng: np.random.Generator,
+    floor: float,
 ) -> FloatArray:
-    """Return normal scores ``(n, d)`` of encoded rows, with dependent places inside atoms.
+    """Return normal scores ``(n, d)`` of rows, with dependent places inside intervals.
 
     Args:
-        cells: of the d features.
-        coordinates: ``(n, d)`` in (0, 1), in the order of those cells.
+        coordinates: ``(n, d)`` in (0, 1), where places inside intervals are to begin.
+        low, high: ``(n, d)`` ends of the intervals; the same where a place is known.
         rng: of the places.
         floor: added variance: no column is determined by the others.
     """
     scores = normal_scores(coordinates)
-    atoms = [
-        (column, *_intervals(one, coordinates[:, column]))
-        for column, one in enumerate(cells)
-        if one.is_atom.any()
-    ]
-    for _ in range(_SWEEPS if atoms else 0):
+    unknown = []
+    for column, is_open in enumerate((low < high).T):
+        rows = np.flatnonzero(is_open)
+        ends = normal_scores(low[rows, column]), normal_scores(high[rows, column])
+        unknown.append((column, rows, *ends))
+    for _ in range(_SWEEPS if (low < high).any() else 0):
         mean = scores.mean(axis=0)
         covariance = np.atleast_2d(np.cov(scores, rowvar=False))
         precision = np.linalg.inv(covariance + floor * np.eye(len(mean)))
-        for column, rows, low, high in atoms:
+        for column, rows, lowest, highest in unknown:
             spread = precision[column, column] ** -0.5
             pull = (scores @ precision[:, column])[rows] - mean @ precision[:, column]
             given = scores[rows, column] - pull * spread**2
-            below, above = ndtr((low - given) / spread), ndtr((high - given) / spread)
+            below, above = ndtr((lowest - given) / spread), ndtr((highest - given) / spread)
             share = below + rng.random(len(rows)) * (above - below)
             drawn = given + spread * ndtri(share.clip(_TINY, 1 - _TINY))
-            scores[rows, column] = drawn.clip(low, high)
+            scores[rows, column] = drawn.clip(lowest, highest)
     return scores
 
 
@@ -59,13 +60,3 @@ def normal_scores(u: npt.NDArray[np.floating]) -> FloatArray:
     """Return the normal quantiles of coordinates in [0, 1], at most 3.7 from 0."""
     scores: FloatArray = ndtri(u.astype(np.float64).clip(_CLIP, 1 - _CLIP))
     return scores
-
-
-def _intervals(
-    cells: LatentCells, coordinates: FloatArray
-) -> tuple[IntArray, FloatArray, FloatArray]:
-    """Return the rows that lie in atoms, and between which scores each does."""
-    at = cells.cells_of(coordinates)
-    rows = np.flatnonzero(cells.is_atom[at])
-    edges = normal_scores(cells.edges)
-    return rows, edges[at[rows]], edges[at[rows] + 1]

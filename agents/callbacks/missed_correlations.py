@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from agents.callbacks.latent_cells import LatentCells
+from agents.callbacks.latent_axis import LatentAxis
 from rlsyn_env.tables.encoder import RecordEncoder
 from rlsyn_env.tables.feature_maps import FeatureMap, Float32Array, FloatArray
 
@@ -36,7 +36,7 @@ def _columns(feature: FeatureMap, u: Float32Array) -> FloatArray:
     cells = feature.cells_of(u)
     if not feature.ordered:
         return (cells[:, None] == np.arange(feature.n_cells)).astype(np.float64)
-    ranks = LatentCells(feature).middles(u)
+    ranks = LatentAxis(feature).middles(u)
     if feature.missing_cell is None:
         return ranks[:, None]
     missing = cells == feature.missing_cell

@@ -8,7 +8,8 @@ import pytest
 from scipy.special import ndtr
 
 from agents.callbacks.imitation import ImitationCallback, ImitationConfig
-from agents.callbacks.latent_cells import LatentCells
+from agents.callbacks.latent_axes import LatentAxes
+from agents.callbacks.latent_axis import LatentAxis
 from agents.callbacks.latent_scores import latent_scores, normal_scores
 from agents.callbacks.missed_correlations import missed_correlations
 from agents.callbacks.smoothed_records import SmoothedRecords, fit_smoothed_records
@@ -71,8 +72,9 @@ def test_shares_of_bins_are_those_of_records_with_the_same_features_before(compo
     assert at_bins[:, 1:].mean() > hot.mean(axis=0)[1:].max(axis=1).mean()  # and they know more
 
 
+@pytest.mark.parametrize("one_by_one", [False, True])
 @pytest.mark.parametrize("bins", [4, 20])
-def test_shares_follow_features_that_lie_in_another_order(bins) -> None:
+def test_shares_follow_features_that_lie_in_another_order(bins, one_by_one) -> None:
     rng = np.random.default_rng(0)
     n = 600
     height = rng.integers(0, 5, n)
@@ -82,13 +84,15 @@ def test_shares_follow_features_that_lie_in_another_order(bins) -> None:
     table["x"] = np.where(table["y"] < 1, np.nan, table["y"] + 0.5 * rng.normal(size=n))
     table["yes"] = pd.Series(np.where(height == 4, None, height > 1), dtype="boolean")
     encoder = RecordEncoder.fit(table)
-    smoothed = SmoothedRecords(encoder, table, 2, np.random.default_rng(0))
+    rng = np.random.default_rng(0)
+    smoothed = SmoothedRecords(encoder, table, 2, rng, one_by_one=one_by_one)
     cut = [feature.bin_edges(bins) for feature in encoder.features]
     most = max(map(len, cut)) + 2  # further bins of no width
     edges = np.array([np.append(one, np.ones(most - len(one))) for one in cut], dtype=np.float32)
     drawn = smoothed.draw_with_shares(40_000, np.random.default_rng(1), edges)
     records, shares = (tensor.numpy() for tensor in drawn)
     assert (records == smoothed.draw(40_000, np.random.default_rng(1))).all()
+    assert np.isclose(shares.sum(axis=2), 1, atol=1e-5).all() != one_by_one
     bins_of = (records[..., None] >= edges[:, 1:-1]).sum(axis=2)
     hot = np.eye(most - 1)[bins_of]
     decoded = encoder.decode(records)
@@ -104,6 +108,13 @@ def test_shares_follow_features_that_lie_in_another_order(bins) -> None:
             np.testing.assert_allclose(told, seen, atol=0.01)
 
 
+def _latent_scores(encoder: RecordEncoder, records: np.ndarray, floor: float) -> np.ndarray:
+    axes = LatentAxes([[LatentAxis(feature)] for feature in encoder.features])
+    low, high = axes.intervals(records)
+    rng = np.random.default_rng(0)
+    return latent_scores(axes.coordinates(records), low, high, rng, floor)
+
+
 def test_places_inside_levels_keep_what_levels_tell_of_numbers() -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=1500)
@@ -114,8 +125,7 @@ def test_places_inside_levels_keep_what_levels_tell_of_numbers() -> None:
     encoded = encoder.encode(table, rng)
     evenly = np.corrcoef(normal_scores(encoded).T)[0, 1]
     assert evenly < 0.55
-    cells = [LatentCells(feature) for feature in encoder.features]
-    scores = latent_scores(cells, encoded.astype(np.float64), rng, 0.005)
+    scores = _latent_scores(encoder, encoded, 0.005)
     assert np.corrcoef(scores.T)[0] == pytest.approx([1, 0.8, 0.8], abs=0.05)
     assert (encoder.decode(ndtr(scores)).iloc[:, 1:] == table.iloc[:, 1:]).all(axis=None)
     drawn = encoder.decode(
@@ -124,9 +134,8 @@ def test_places_inside_levels_keep_what_levels_tell_of_numbers() -> None:
     np.testing.assert_allclose(drawn.corr(), table.astype(float).corr(), atol=0.04)
     numbers = pd.DataFrame({"x": x, "y": latent[:, 0]})
     encoder = RecordEncoder.fit(numbers)
-    places = encoder.encode(numbers, rng).astype(np.float64)
-    cells = [LatentCells(feature) for feature in encoder.features]
-    np.testing.assert_allclose(ndtr(latent_scores(cells, places, rng, 0.0)), places, atol=1e-3)
+    places = encoder.encode(numbers, rng)
+    np.testing.assert_allclose(ndtr(_latent_scores(encoder, places, 0.0)), places, atol=1e-3)
 
 
 def test_rows_of_few_groups_do_not_tell_how_levels_go_with_numbers() -> None:
@@ -218,3 +227,49 @@ def test_levels_in_no_order_are_smoothed_in_the_one_that_others_tell() -> None:
     drawn = smoothed.draw(20_000, np.random.default_rng(1))
     means = encoder.decode(drawn).groupby("one")["y"].mean()
     np.testing.assert_allclose(means, table.groupby("one")["y"].mean(), atol=0.4)
+
+
+@pytest.fixture(scope="module")
+def sites() -> pd.DataFrame:
+    """Three sites; at one two tests are missing together, at one a third is, and all differ."""
+    rng = np.random.default_rng(0)
+    n = 300
+    site = rng.choice(["north", "south", "west"], n)
+    state = rng.normal(size=n) + (site == "south")
+    table = pd.DataFrame({"site": site, "ill": state > 0.3, "ecg": state + rng.normal(size=n)})
+    table["scan"] = rng.normal(size=n) - state
+    table["blood"] = rng.normal(size=n)
+    table = table.round({"ecg": 0, "scan": 0, "blood": 0})
+    table.loc[(site == "south") & (rng.random(n) < 0.9), ["ecg", "scan"]] = np.nan
+    table.loc[site == "north", "blood"] = np.nan
+    return table
+
+
+def test_values_that_are_missing_together_are_told_one_after_the_other(sites) -> None:
+    encoder = RecordEncoder.fit(sites)
+    rng = np.random.default_rng(0)
+    drawn, missed = {}, {}
+    for one_by_one in (False, True):
+        smoothed = SmoothedRecords(encoder, sites, 4, rng, one_by_one=one_by_one)
+        records = smoothed.draw(20_000, np.random.default_rng(1))
+        missed[one_by_one] = missed_correlations(encoder, encoder.encode(sites, rng), records)
+        drawn[one_by_one] = encoder.decode(records)
+
+    def together(table: pd.DataFrame) -> float:
+        return float((table["ecg"].isna() == table["scan"].isna()).mean())
+
+    assert together(sites) == 1
+    assert together(drawn[True]) > together(drawn[False]) + 0.02
+    numbers = sites[["ecg", "scan"]].corr().iloc[0, 1]
+    assert drawn[True]["ecg"].corr(drawn[True]["scan"]) == pytest.approx(numbers, abs=0.08)
+    for column in ("ecg", "scan", "blood"):
+        np.testing.assert_allclose(
+            drawn[True][column].value_counts(normalize=True, dropna=False).sort_index().head(9),
+            sites[column].value_counts(normalize=True, dropna=False).sort_index().head(9),
+            atol=0.03,
+        )
+    assert missed[True] < missed[False] / 2
+    fitted = fit_smoothed_records(encoder, sites, 4, np.random.default_rng(0), levels=True)
+    assert fitted is not None
+    assert fitted[1] == pytest.approx(1 / missed[True], rel=0.4)
+    assert together(encoder.decode(fitted[0].draw(20_000, rng))) > 0.92

@@ -1,4 +1,4 @@
-"""The order of levels along a latent axis: moved there and back, and chosen by what they say."""
+"""Latent axes: cells moved there and back, and in which order and on how many axes they lie."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.callbacks.cell_order import latent_cells
-from agents.callbacks.latent_cells import LatentCells
+from agents.callbacks.cell_order import ordered_axes
+from agents.callbacks.latent_axes import LatentAxes, one_after_the_other
+from agents.callbacks.latent_axis import LatentAxis
 from rlsyn_env.tables.encoder import RecordEncoder
 from rlsyn_env.tables.feature_maps import FeatureMap
 
@@ -34,47 +35,113 @@ def _features(draw: st.DrawFn) -> tuple[FeatureMap, np.ndarray, np.ndarray]:
 @given(_features())
 def test_coordinates_move_with_their_cells_and_come_back(case) -> None:
     feature, u, order = case
-    cells = LatentCells(feature, order)
-    moved = cells.coordinates(u)
-    np.testing.assert_array_equal(order[cells.cells_of(moved)], feature.cells_of(u))
-    back = cells.places(moved)
+    axis = LatentAxis(feature, order)
+    moved = axis.coordinates(u)
+    np.testing.assert_array_equal(order[axis.segments_of(moved)], feature.cells_of(u))
+    back = axis.places(moved)
     assert back.dtype == np.float32
     np.testing.assert_array_equal(feature.cells_of(back), feature.cells_of(u))
     np.testing.assert_allclose(back, u, atol=1e-6)
-    widths = np.diff(cells.edges)
+    widths = np.diff(axis.edges)
     np.testing.assert_allclose(widths, np.diff(feature.edges.astype(float))[order], atol=1e-6)
-    np.testing.assert_array_equal(cells.is_atom, np.asarray(feature.is_atom)[order])
-    middles = cells.middles(u)
-    np.testing.assert_array_equal(cells.cells_of(middles), cells.cells_of(moved))
-    for cell in np.flatnonzero(cells.is_atom):
-        assert len(np.unique(middles[cells.cells_of(moved) == cell])) <= 1
+    np.testing.assert_array_equal(axis.is_atom, np.asarray(feature.is_atom)[order])
+    middles = axis.middles(u)
+    np.testing.assert_array_equal(axis.segments_of(middles), axis.segments_of(moved))
+    for cell in np.flatnonzero(axis.is_atom):
+        assert len(np.unique(middles[axis.segments_of(moved) == cell])) <= 1
     any_place = np.random.default_rng(0).random(100)
-    there = cells.places(any_place)
-    np.testing.assert_array_equal(feature.cells_of(there), order[cells.cells_of(any_place)])
+    there = axis.places(any_place)
+    np.testing.assert_array_equal(feature.cells_of(there), order[axis.segments_of(any_place)])
 
 
 @given(_features(), st.integers(1, 30))
 def test_bins_move_with_their_cells(case, most) -> None:
     feature, u, order = case
-    cells = LatentCells(feature, order)
+    axis = LatentAxis(feature, order)
     edges = np.append(feature.bin_edges(most), [1.0, 1.0]).astype(np.float32)  # two of no width
-    latent, places = cells.bins(edges)
+    latent, places = axis.bins(edges)
     assert sorted(places) == list(range(len(edges) - 1))
     assert (np.diff(latent) >= -1e-12).all()
     np.testing.assert_allclose(np.diff(latent)[places], np.diff(edges), atol=1e-6)
     bins = np.searchsorted(edges[1:-1], u, side="right")
-    moved = np.searchsorted(latent[1:-1], cells.coordinates(u), side="right")
+    moved = np.searchsorted(latent[1:-1], axis.coordinates(u), side="right")
     np.testing.assert_array_equal(moved, places[bins])
+
+
+@given(_features(), st.sampled_from([30, 60, 200, 10_000]))
+def test_axes_that_tell_cells_one_after_the_other_lead_back(case, rows) -> None:
+    feature, u, order = case
+    of_one = one_after_the_other(feature, order, rows)
+    told = np.concatenate([axis.order for axis in of_one])
+    assert sorted(told) == list(range(feature.n_cells))
+    asked = [int(axis.order[0]) for axis in of_one[:-1]]
+    several = len(told) > 2 or not feature.is_atom.all()
+    assert (feature.missing_cell in asked) == (feature.missing_cell is not None and several)
+    if feature.ordered:
+        assert len(asked) <= 1
+    axes = LatentAxes([of_one])
+    coordinates = axes.coordinates(u[:, None])
+    assert coordinates.min() >= 0
+    assert coordinates.max() < 1
+    low, high = axes.intervals(u[:, None])
+    assert ((low <= coordinates) & (coordinates <= high)).all()
+    np.testing.assert_array_equal((low == high)[:, -1], ~feature.is_atom[feature.cells_of(u)])
+    for k, axis in enumerate(of_one):
+        earlier = np.isin(feature.cells_of(u), asked[:k])
+        np.testing.assert_array_equal((high - low)[earlier, k], 1)
+        np.testing.assert_array_equal(axes.reached(coordinates)[:, k], ~earlier)
+        ends = coordinates[~earlier, k]
+        np.testing.assert_array_equal(
+            axis.tells(ends), np.isin(feature.cells_of(u), axis.order)[~earlier]
+        )
+    # Wherever its own coordinate lies within its interval, a record has the same cells.
+    anywhere = low + np.random.default_rng(0).random(low.shape) * (high - low)
+    for there in (coordinates, anywhere):
+        back = axes.records(there)
+        assert back.dtype == np.float32
+        np.testing.assert_array_equal(feature.cells_of(back[:, 0]), feature.cells_of(u))
+    continuous = ~feature.is_atom[feature.cells_of(u)]
+    np.testing.assert_allclose(back[continuous, 0], u[continuous], atol=1e-6)
+
+
+@given(_features(), st.sampled_from([30, 200, 10_000]))
+def test_axes_that_know_of_nothing_have_the_marginal(case, rows) -> None:
+    feature, _, order = case
+    of_one = one_after_the_other(feature, order, rows)
+    left, width = 1.0, np.zeros(feature.n_cells)
+    for axis in of_one:
+        of_segment = np.diff(axis.edges)
+        width[axis.order] = left * of_segment[: len(axis.order)]
+        left -= width[axis.order].sum()
+    np.testing.assert_allclose(width, np.diff(feature.edges), atol=1e-6)
+    axes = LatentAxes([of_one])
+    edges = np.append(feature.bin_edges(12), 1.0).astype(np.float32)[None]
+    latent, places = axes.bins(edges)
+    assert latent.shape == (len(of_one), edges.shape[1])
+    shares = np.take_along_axis(np.diff(latent), places, axis=1)
+    before = np.cumprod([1.0, *(1 - shares.sum(axis=1))])[:-1]
+    np.testing.assert_allclose(before @ shares, np.diff(edges[0]), atol=1e-6)
+
+
+def test_levels_of_thirty_rows_have_axes_of_their_own() -> None:
+    values = ["a"] * 30 + ["b"] * 50 + ["c"] * 29 + ["d"] * 10 + [None] * 8
+    feature, _ = _feature(values)
+    of_one = one_after_the_other(feature, np.array([3, 1, 0, 4, 2]), len(values))
+    assert [list(axis.order) for axis in of_one] == [[4], [1], [0], [3, 2]]
+    assert [len(axis.is_atom) for axis in of_one] == [2, 2, 2, 2]
+    yes_or_no, _ = _feature([False] * 60 + [True] * 60)
+    (alone,) = one_after_the_other(yes_or_no, np.arange(2), 120)
+    assert len(alone.order) == 2
 
 
 def _chosen(table: pd.DataFrame, column: str) -> list[object]:
     """Return the values of a column in the order of its cells."""
     encoder = RecordEncoder.fit(table)
     records = encoder.encode(table, np.random.default_rng(0))
-    cells = latent_cells(encoder, records)[encoder.feature_names.index(column)]
-    middle = (cells.edges[:-1] + cells.edges[1:]) / 2
+    axis = ordered_axes(encoder, records)[encoder.feature_names.index(column)]
+    middle = (axis.edges[:-1] + axis.edges[1:]) / 2
     u = np.zeros((len(middle), encoder.n_features), dtype=np.float32)
-    u[:, encoder.feature_names.index(column)] = cells.places(middle)
+    u[:, encoder.feature_names.index(column)] = axis.places(middle)
     values = encoder.decode(u)[column]
     return [None if pd.isna(value) else value for value in values]
 
@@ -122,8 +189,8 @@ def test_what_rows_tell_by_chance_orders_nothing() -> None:
             encoder = RecordEncoder.fit(table)
             rows = rng.permutation(len(table))
             records = encoder.encode(table.iloc[rows], rng)
-            cells = latent_cells(encoder, records, who[rows])
-            order = cells[encoder.feature_names.index("level")].order
+            axes = ordered_axes(encoder, records, who[rows])
+            order = axes[encoder.feature_names.index("level")].order
             alphabet += bool((order == np.arange(6)).all())
         return alphabet
 

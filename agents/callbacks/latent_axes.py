@@ -1,0 +1,99 @@
+"""The axes on which a Gaussian sees records: one for each feature, or several.
+
+On one axis a feature's levels go up together with another's, or down, and values that are missing
+are its lowest or its highest. Where that says too little (three sites, each with tests of its own
+that nobody took), missing values and levels are told one after the other: whether the value is
+missing, if not whether it is the most frequent level, and so on. What was not reached could have
+been anything, as of somebody who was not asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from agents.callbacks.latent_axis import LatentAxis
+from rlsyn_env.tables.feature_maps import FeatureMap, Float32Array, FloatArray, IntArray
+
+_ROWS_OF_AN_AXIS = 30  # of a level, to learn what it alone goes with
+
+
+class LatentAxes:
+    """A axes of d features; those of a feature follow each other, the first asked first.
+
+    Args:
+        axes: of every feature, at least one.
+
+    Attributes:
+        feature_of: ``(A,)`` the feature of each.
+    """
+
+    def __init__(self, axes: Sequence[Sequence[LatentAxis]]) -> None:
+        self._axes = [axis for of_one in axes for axis in of_one]
+        self.feature_of: IntArray = np.repeat(np.arange(len(axes)), [len(one) for one in axes])
+
+    def coordinates(self, records: Float32Array) -> FloatArray:
+        """Return where encoded records ``(n, d)`` lie, ``(n, A)`` in [0, 1)."""
+        return np.column_stack([axis.coordinates(u) for axis, u in self._with(records)])
+
+    def intervals(self, records: Float32Array) -> tuple[FloatArray, FloatArray]:
+        """Return between which coordinates ``(n, A)`` they may lie: the same where it is known."""
+        low, high = zip(*(axis.intervals(u) for axis, u in self._with(records)), strict=True)
+        return np.column_stack(low), np.column_stack(high)
+
+    def reached(self, coordinates: FloatArray) -> npt.NDArray[np.bool_]:
+        """Return which axes ``(n, A)`` are asked: those whose feature no earlier one has told."""
+        reached = np.ones(coordinates.shape, dtype=bool)
+        for k in np.flatnonzero(np.diff(self.feature_of) == 0):
+            reached[:, k + 1] = reached[:, k] & ~self._axes[k].tells(coordinates[:, k])
+        return reached
+
+    def records(self, coordinates: FloatArray) -> Float32Array:
+        """Return the encoded records ``(n, d)`` that lie there, float32 in [0, 1)."""
+        records = np.empty((len(coordinates), self.feature_of[-1] + 1), dtype=np.float32)
+        reached = self.reached(coordinates)
+        for k, axis in enumerate(self._axes):
+            places = axis.places(coordinates[:, k])
+            np.copyto(records[:, self.feature_of[k]], places, where=reached[:, k])
+        return records  # of what the last axis said that was asked
+
+    def bins(self, edges: Float32Array) -> tuple[FloatArray, IntArray]:
+        """Return bins in the order of each axis, and at which place of it each of them is.
+
+        Args:
+            edges: ``(d, K + 1)`` of bins that lie in one cell each, or have no width.
+
+        Returns:
+            Edges ``(A, K + 1)`` and places ``(A, K)``, as :meth:`LatentAxis.bins` has them.
+        """
+        bins = [axis.bins(edges[j]) for axis, j in zip(self._axes, self.feature_of, strict=True)]
+        return np.array([latent for latent, _ in bins]), np.array([places for _, places in bins])
+
+    def _with(self, records: Float32Array) -> list[tuple[LatentAxis, Float32Array]]:
+        return list(zip(self._axes, records.T[self.feature_of], strict=True))
+
+
+def one_after_the_other(feature: FeatureMap, order: IntArray, rows: int) -> list[LatentAxis]:
+    """Return axes that tell missing values and the levels of thirty rows and more from all others.
+
+    Args:
+        feature: the map of the feature.
+        order: ``(m,)`` its cells, as they lie on the axis that what is left shares.
+        rows: number of training rows.
+    """
+    asked = [] if feature.missing_cell is None else [feature.missing_cell]
+    if not feature.ordered:
+        of_cell = np.diff(feature.edges) * rows
+        frequent = [cell for cell in order if of_cell[cell] >= _ROWS_OF_AN_AXIS]
+        present = [cell for cell in frequent if cell != feature.missing_cell]
+        asked += sorted(present, key=lambda cell: -of_cell[cell])
+    left = [cell for cell in order if cell not in asked]
+    while asked and (not left or (len(left) == 1 and feature.is_atom[left[0]])):
+        left.append(asked.pop())  # two levels share an axis: either is what the other is not
+    axes = []
+    for k, cell in enumerate(asked):
+        later = np.array([*asked[k + 1 :], *left])
+        axes.append(LatentAxis(feature, np.array([cell]), later))
+    return [*axes, LatentAxis(feature, np.array(left))]
