@@ -28,11 +28,11 @@ from agents.runs.outcome import export_model
 from agents.runs.run_data import load_run_data
 from agents.runs.run_folder import RunFolder
 from agents.runs.training import build_run, learn, start_run
+from benchmarks.field.cli import guarded
 from benchmarks.field.markdown import Section, spread_text, to_markdown
 from benchmarks.field.peer_folders import PROJECT
 from benchmarks.field.summary import Spread
 from rlsyn_env.datasets import simulate_ehr
-from rlsyn_env.errors import RLSynError
 from rlsyn_env.files import write_text
 from rlsyn_env.metrics import evaluate
 from rlsyn_env.tables.constraints import Constraints
@@ -130,7 +130,7 @@ def page(found: pd.DataFrame, **facts: object) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the seeds and write the page; returns the exit code."""
+    """Run the command; returns 0, 2 for input that cannot be used, 130 after Ctrl-C."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.constraints", description=(__doc__ or "").splitlines()[0]
     )
@@ -140,21 +140,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--total-records", type=int, help="budget (the preset's)")
     parser.add_argument("--counted", type=int, default=COUNTED, help=f"records ({COUNTED:,})")
     parser.add_argument("--docs", type=Path, default=PROJECT / "docs")
-    options = parser.parse_args(argv)
+    return guarded(run, parser.parse_args(argv), goes_on=False)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the seeds and write the page."""
     torch.set_num_threads(1)
     found: list[dict[str, object]] = []
-    try:
-        for seed in options.seeds:
-            found += measure(
-                options.rows, options.codes, seed, options.total_records, options.counted
-            )
-            frame = pd.DataFrame(found)
-            shown = frame[frame["seed"] == seed].round(4).to_string(index=False)
-            Console().print(shown, soft_wrap=True)
-        cohort = simulate_ehr(options.rows, options.codes, seed=options.seeds[0])
-    except RLSynError as error:
-        Console(stderr=True).print(f"error: {error}")
-        return 2
+    for seed in options.seeds:
+        found += measure(options.rows, options.codes, seed, options.total_records, options.counted)
+        frame = pd.DataFrame(found)
+        shown = frame[frame["seed"] == seed].round(4).to_string(index=False)
+        Console().print(shown, soft_wrap=True)
+    cohort = simulate_ehr(options.rows, options.codes, seed=options.seeds[0])
     seeds = " ".join(map(str, options.seeds))
     command = f"python -m benchmarks.constraints --rows {options.rows} --codes {options.codes}"
     text = page(

@@ -27,13 +27,13 @@ from rich.console import Console
 from agents.generation import generate_table
 from agents.runs.training import learn
 from benchmarks.default_run import DefaultRun, default_run
+from benchmarks.field.cli import guarded
 from benchmarks.field.judging import Figures, context_of, judge, utility
 from benchmarks.field.markdown import Section, spread_text, to_markdown
 from benchmarks.field.peer_folders import PROJECT
 from benchmarks.field.references import references
 from benchmarks.field.summary import Spread
 from benchmarks.field.tables import FieldTable, choose_tables
-from rlsyn_env.errors import RLSynError
 from rlsyn_env.files import write_text
 from rlsyn_env.metrics.rows import judged_rows
 
@@ -148,7 +148,7 @@ def _text(value: float) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the seeds and write the page; returns the exit code."""
+    """Run the command; returns 0, 2 for input that cannot be used, 130 after Ctrl-C."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.held_out", description=(__doc__ or "").splitlines()[0]
     )
@@ -157,20 +157,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, nargs="+", default=list(range(10)), metavar="N")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="runs side by side (1)")
     parser.add_argument("--docs", type=Path, default=PROJECT / "docs", metavar="FOLDER")
-    options = parser.parse_args(argv)
+    return guarded(run, parser.parse_args(argv), goes_on=False)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the seeds and write the page."""
     found: dict[str, dict[int, SeedFigures]] = {}
-    try:
-        tables = choose_tables(options.tables, options.data_dir)
-        cells = [(table, seed) for table in tables for seed in options.seeds]
-        for (table, seed), figures in zip(
-            cells, _side_by_side(cells, options.data_dir, options.jobs), strict=True
-        ):
-            shown = ", ".join(f"{title} {_text(figures[n])}" for n, title in FIGURES.items())
-            Console().print(f"{table.name} {seed}: {shown}")
-            found.setdefault(table.name, {})[seed] = figures
-    except RLSynError as error:
-        Console(stderr=True).print(f"error: {error}")
-        return 2
+    tables = choose_tables(options.tables, options.data_dir)
+    cells = [(table, seed) for table in tables for seed in options.seeds]
+    for (table, seed), figures in zip(
+        cells, _side_by_side(cells, options.data_dir, options.jobs), strict=True
+    ):
+        shown = ", ".join(f"{title} {_text(figures[n])}" for n, title in FIGURES.items())
+        Console().print(f"{table.name} {seed}: {shown}")
+        found.setdefault(table.name, {})[seed] = figures
     command = f"python -m benchmarks.held_out --tables {' '.join(found)} --data-dir DIR"
     command += f" --seeds {' '.join(map(str, options.seeds))}"
     write_text(options.docs / "held-out.md", page(found, command))

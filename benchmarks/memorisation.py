@@ -26,11 +26,11 @@ from stable_baselines3.common.callbacks import BaseCallback
 from agents.generation import generate_table
 from agents.runs.training import Run, learn
 from benchmarks.default_run import default_run
+from benchmarks.field.cli import guarded
 from benchmarks.field.code_figures import code_matrix, forest_two_sample_auc
 from benchmarks.field.pareto import COLOURS, save
 from benchmarks.field.peer_folders import PROJECT
 from benchmarks.field.tables import FIELD_TABLES, FieldTable, choose_tables
-from rlsyn_env.errors import RLSynError
 from rlsyn_env.files import write_text
 from rlsyn_env.metrics.judge_privacy import judge_privacy
 from rlsyn_env.metrics.rows import judged_rows
@@ -147,7 +147,7 @@ def page(curves: pd.DataFrame, stop: int, table: str, command: str, image: str) 
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the seeds and write the page; returns the exit code."""
+    """Run the command; returns 0, 2 for input that cannot be used, 130 after Ctrl-C."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--table", default="heart-failure", choices=list(FIELD_TABLES))
     parser.add_argument("--data-dir", type=Path)
@@ -155,18 +155,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--times", type=int, default=4, help="budget, in times the rule's (4)")
     parser.add_argument("--measurements", type=int, default=13)
     parser.add_argument("--docs", type=Path, default=PROJECT / "docs")
-    options = parser.parse_args(argv)
+    return guarded(run, parser.parse_args(argv), goes_on=False)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the seeds and write the page."""
     torch.set_num_threads(1)
-    try:
-        (table,) = choose_tables([options.table], options.data_dir)
-        curves, stop = [], 0
-        for seed in options.seeds:
-            found, stop = curve(table, options.data_dir, seed, options.times, options.measurements)
-            Console().print(found.round(3).to_string(index=False))
-            curves.append(found)
-    except RLSynError as error:
-        Console(stderr=True).print(f"error: {error}")
-        return 2
+    (table,) = choose_tables([options.table], options.data_dir)
+    curves, stop = [], 0
+    for seed in options.seeds:
+        found, stop = curve(table, options.data_dir, seed, options.times, options.measurements)
+        Console().print(found.round(3).to_string(index=False))
+        curves.append(found)
     image = Path("images") / f"memorisation-{table.name}.svg"
     together = pd.concat(curves, ignore_index=True)
     draw(together, stop, options.docs / image)

@@ -29,6 +29,7 @@ from agents.runs.training import learn
 from agents.runs.training_curves import training_curves
 from benchmarks.ablation import default_tables
 from benchmarks.default_run import DefaultRun, default_run
+from benchmarks.field.cli import guarded
 from benchmarks.field.code_figures import (
     code_matrix,
     correlation_difference,
@@ -38,7 +39,6 @@ from benchmarks.field.markdown import Section, spread_text, to_markdown
 from benchmarks.field.pareto import COLOURS, save
 from benchmarks.field.peer_folders import PROJECT
 from benchmarks.field.summary import Spread
-from rlsyn_env.errors import RLSynError
 from rlsyn_env.files import write_text
 from rlsyn_env.metrics.judge_privacy import judge_privacy
 from rlsyn_env.metrics.rows import judged_rows
@@ -174,7 +174,7 @@ def _table(table: str, results: list[SeedResult]) -> Section:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the seeds and write the page; returns the exit code."""
+    """Run the command; returns 0, 2 for input that cannot be used, 130 after Ctrl-C."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.stability", description=(__doc__ or "").splitlines()[0]
     )
@@ -182,20 +182,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--data-dir", type=Path, metavar="DIR")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4], metavar="N")
     parser.add_argument("--docs", type=Path, default=PROJECT / "docs", metavar="FOLDER")
-    options = parser.parse_args(argv)
+    return guarded(run, parser.parse_args(argv), goes_on=False)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the seeds and write the page."""
     torch.set_num_threads(1)
     found: dict[str, list[SeedResult]] = {}
-    try:
-        for table in default_tables(options.tables, options.data_dir):
-            for seed in options.seeds:
-                with default_run(table, options.data_dir, seed) as started:
-                    result = follow(started, seed)
-                figures = ", ".join(f"{k} {v:.3f}" for k, v in result.figures.items())
-                Console().print(f"{table.name} {seed}: {figures}")
-                found.setdefault(table.name, []).append(result)
-    except RLSynError as error:
-        Console(stderr=True).print(f"error: {error}")
-        return 2
+    for table in default_tables(options.tables, options.data_dir):
+        for seed in options.seeds:
+            with default_run(table, options.data_dir, seed) as started:
+                result = follow(started, seed)
+            figures = ", ".join(f"{k} {v:.3f}" for k, v in result.figures.items())
+            Console().print(f"{table.name} {seed}: {figures}")
+            found.setdefault(table.name, []).append(result)
     image = Path("images") / "stability.svg"
     (options.docs / image).parent.mkdir(parents=True, exist_ok=True)
     draw(found, options.docs / image)

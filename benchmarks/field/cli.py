@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from agents.runs.interrupts import TrainingStopped
 from benchmarks.field.accounting import StoppedError
 from benchmarks.field.matrix import Matrix, Settings
 from benchmarks.field.peer_folders import PEERS, PROJECT, Peer, choose_peers, load_peers
@@ -92,16 +93,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     return guarded(run, build_parser().parse_args(argv))
 
 
-def guarded(command: Callable[[argparse.Namespace], int], arguments: argparse.Namespace) -> int:
-    """Return the command's exit code; bad input is one line and 2, Ctrl-C or a kill 130."""
+def guarded(
+    command: Callable[[argparse.Namespace], int],
+    arguments: argparse.Namespace,
+    *,
+    goes_on: bool = True,
+) -> int:
+    """Return the command's exit code; bad input is one line and 2, Ctrl-C or a kill 130.
+
+    Args:
+        command: takes the arguments.
+        arguments: of the command line.
+        goes_on: whether the command, given again, goes on where it was stopped.
+    """
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # kill is as good as Ctrl-C
     try:
         return command(arguments)
     except RLSynError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return EXIT_BAD_INPUT
-    except (KeyboardInterrupt, StoppedError):
-        print("interrupted; the same command goes on where it stopped", file=sys.stderr)
+    except (KeyboardInterrupt, StoppedError, TrainingStopped):
+        after = "goes on where it stopped" if goes_on else "begins anew"
+        print(f"interrupted; the same command {after}", file=sys.stderr)
         return EXIT_INTERRUPTED
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from benchmarks import held_out
+from agents.runs.interrupts import TrainingStopped
+from benchmarks import held_out, memorisation, stability
 from benchmarks.default_run import default_run
 from benchmarks.field.references import references
 from benchmarks.field.tables import FIELD_TABLES
@@ -56,6 +57,22 @@ def test_a_table_from_the_command_line(tmp_path, monkeypatch, capsys):
     assert "python -m benchmarks.held_out --tables breast_cancer" in page
     assert "## breast_cancer" in page
     assert "breast_cancer 0: C2ST 0." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("module", [held_out, stability, memorisation])
+@pytest.mark.parametrize("reason", [TrainingStopped, KeyboardInterrupt])
+def test_an_interrupted_command_leaves_the_page_alone(
+    module, reason, tmp_path, monkeypatch, capsys
+):
+    def stopped(*_, **__):
+        raise reason
+
+    monkeypatch.setattr(module, "learn", stopped)
+    option = "--table" if module is memorisation else "--tables"
+    arguments = [option, "breast_cancer", "--seeds", "0", "--docs", str(tmp_path)]
+    assert module.main(arguments) == 130
+    assert capsys.readouterr().err == "interrupted; the same command begins anew\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_table_that_is_not_there_is_an_error(capsys):
