@@ -31,7 +31,7 @@ _MOST_FEATURES = 200  # a covariance of more is slow to fit, and rarely told by 
 _LEAST_CONTINUOUS = 0.5
 _FEWEST_ROWS = 5  # independent ones for every feature, to draw places in levels by a covariance
 _MOST_MISSED = 4.0  # times chance; heart-4centers at 4 to 6 had a C2ST higher by 0.03 to 0.04
-_WORTH_MORE_AXES = 2 / 3  # of the misses; at 0.75, 800 rows of adult had a C2ST higher by 0.05
+_WORTH_MORE_AXES = 2 / 3  # of the misses; at 0.8, 400 rows of adult had S2R / R2R lower by 0.02
 _DRAWN_TO_COMPARE = 20_000
 _LARGEST = np.float32(1 - 2.0**-23)
 
