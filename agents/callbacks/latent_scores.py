@@ -15,7 +15,6 @@ from scipy.special import ndtr, ndtri
 
 from rlsyn_env.tables.feature_maps import FloatArray
 
-_SWEEPS = 20
 _CLIP = 1e-4  # normal scores stay within +-3.7
 _TINY = 1e-12  # of a probability
 
@@ -25,7 +24,9 @@ def latent_scores(
     low: FloatArray,
     high: FloatArray,
     rng: np.random.Generator,
+    *,
     floor: float,
+    sweeps: int,
 ) -> FloatArray:
     """Return normal scores ``(n, d)`` of rows, with dependent places inside intervals.
 
@@ -34,6 +35,7 @@ def latent_scores(
         low, high: ``(n, d)`` ends of the intervals; the same where a place is known.
         rng: of the places.
         floor: added variance: no column is determined by the others.
+        sweeps: how often each place is drawn; the sharper a relation, the more it takes.
     """
     scores = normal_scores(coordinates)
     unknown = []
@@ -41,7 +43,7 @@ def latent_scores(
         rows = np.flatnonzero(is_open)
         ends = normal_scores(low[rows, column]), normal_scores(high[rows, column])
         unknown.append((column, rows, *ends))
-    for _ in range(_SWEEPS if (low < high).any() else 0):
+    for _ in range(sweeps if (low < high).any() else 0):
         mean = scores.mean(axis=0)
         covariance = np.atleast_2d(np.cov(scores, rowvar=False))
         precision = np.linalg.inv(covariance + floor * np.eye(len(mean)))

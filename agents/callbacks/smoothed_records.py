@@ -28,10 +28,11 @@ _MOST_ENCODED = 20_000  # encodings that the mixture is fitted to
 _COPIES = 8  # of each row, with the places inside its cells drawn again, where rows are few
 _FLOOR = 0.005  # added variance: no relation is sharper than a correlation of 0.995
 _MOST_FEATURES = 200  # a covariance of more is slow to fit, and rarely told by the rows there are
+_SWEEPS = 20  # thrice where values are missing together, whose relation is the sharpest there is
 _LEAST_CONTINUOUS = 0.5
 _FEWEST_ROWS = 5  # independent ones for every feature, to draw places in levels by a covariance
 _MOST_MISSED = 4.0  # times chance; heart-4centers at 4 to 6 had a C2ST higher by 0.03 to 0.04
-_WORTH_MORE_AXES = 2 / 3  # of the misses; at 0.8, 400 rows of adult had S2R / R2R lower by 0.02
+_WORTH_MORE_AXES = 0.5  # of the misses; at 0.7, 400 rows of adult had S2R / R2R lower by 0.02
 _DRAWN_TO_COMPARE = 20_000
 _LARGEST = np.float32(1 - 2.0**-23)
 
@@ -57,9 +58,11 @@ def fit_smoothed_records(
     no more than the rows do by chance. What is missed beyond that is their own error, and the more
     it is the less they are worth imitating: one over the misses in units of chance, as when an
     estimate with an error of its own is weighed against a noisy one without. Those that miss more
-    than four times as much are left alone. Where values are missing together, or levels go with
-    each other in no order, records that tell them one after the other miss less than two thirds of
-    what others do, and take their place; where they miss more, their many numbers, which rows know
+    than four times as much are left alone.
+
+    Where values are missing together, or levels go with each other in no order, records that tell
+    them one after the other miss less than half of what others do, and take their place, where rows
+    are five times as many as features; where they miss more, their many numbers, which rows know
     badly, are not worth it.
 
     Args:
@@ -69,19 +72,18 @@ def fit_smoothed_records(
     Returns:
         The records, and a share in (0, 1].
     """
-    numbers = continuous_share(encoder) > _LEAST_CONTINUOUS
-    levels = levels and _enough_rows(encoder, train)
-    if encoder.n_features > _MOST_FEATURES or not (numbers or levels):
+    numbers, enough = continuous_share(encoder) > _LEAST_CONTINUOUS, _enough_rows(encoder, train)
+    if encoder.n_features > _MOST_FEATURES or not (numbers or (levels and enough)):
         return None
     smoothed = SmoothedRecords(encoder, train, components, rng)
-    if numbers:
-        return smoothed, 1.0
     missed = _missed(smoothed, encoder, train, rng)
-    if missed > 1:
+    if missed > 1 and enough:
         others = SmoothedRecords(encoder, train, components, rng, one_by_one=True)
         missed_by_others = _missed(others, encoder, train, rng)
         if missed_by_others < _WORTH_MORE_AXES * missed:
             smoothed, missed = others, missed_by_others
+    if numbers:
+        return smoothed, 1.0
     return None if missed > _MOST_MISSED else (smoothed, 1 / max(missed, 1.0))
 
 
@@ -143,7 +145,8 @@ class SmoothedRecords:
                 axes = several if sum(map(len, several)) <= _MOST_FEATURES else axes
             self._axes = LatentAxes(axes)
             low, high = self._axes.intervals(encoded)
-            scores = latent_scores(self._axes.coordinates(encoded), low, high, rng, _FLOOR)
+            begin, sweeps = self._axes.coordinates(encoded), _SWEEPS * (3 if one_by_one else 1)
+            scores = latent_scores(begin, low, high, rng, floor=_FLOOR, sweeps=sweeps)
         else:
             self._axes = LatentAxes([[LatentAxis(feature)] for feature in encoder.features])
             scores = normal_scores(encoded)

@@ -112,7 +112,8 @@ def _latent_scores(encoder: RecordEncoder, records: np.ndarray, floor: float) ->
     axes = LatentAxes([[LatentAxis(feature)] for feature in encoder.features])
     low, high = axes.intervals(records)
     rng = np.random.default_rng(0)
-    return latent_scores(axes.coordinates(records), low, high, rng, floor)
+    begin = axes.coordinates(records)
+    return latent_scores(begin, low, high, rng, floor=floor, sweeps=20)
 
 
 def test_places_inside_levels_keep_what_levels_tell_of_numbers() -> None:
@@ -273,3 +274,32 @@ def test_values_that_are_missing_together_are_told_one_after_the_other(sites) ->
     assert fitted is not None
     assert fitted[1] == pytest.approx(1 / missed[True], rel=0.4)
     assert together(encoder.decode(fitted[0].draw(20_000, rng))) > 0.92
+
+
+def test_numbers_that_are_missing_together_are_told_one_after_the_other() -> None:
+    rng = np.random.default_rng(0)
+    state = rng.normal(size=(300, 1))
+    table = pd.DataFrame(state + rng.normal(size=(300, 8))).add_prefix("x")
+    table.loc[rng.random(300) < 0.4, ["x0", "x1", "x2"]] = np.nan
+    table.loc[rng.random(300) < 1 / (1 + np.exp(state[:, 0])), ["x3", "x4"]] = np.nan
+    encoder = RecordEncoder.fit(table)
+    rng = np.random.default_rng(0)
+    plain = SmoothedRecords(encoder, table, 2, rng).draw(20_000, rng)
+    fitted = fit_smoothed_records(encoder, table, 2, rng, levels=False)
+    assert fitted is not None
+    smoothed, share = fitted
+    assert share == 1
+    rows, records = encoder.encode(table, rng), smoothed.draw(20_000, rng)
+    missed = missed_correlations(encoder, rows, records)
+    assert missed < missed_correlations(encoder, rows, plain) / 2
+    drawn = encoder.decode(records)
+    correlations = drawn.corr() - table.corr()
+    assert np.abs(correlations.to_numpy()).mean() < 0.06
+    assert (
+        drawn["x7"][drawn["x3"].isna()].mean()
+        < -0.2
+        < 0.1
+        < drawn["x7"][drawn["x3"].notna()].mean()
+    )
+    few = fit_smoothed_records(encoder, table[:39], 2, rng, levels=False)
+    assert few is not None
