@@ -77,7 +77,7 @@ def fit_smoothed_records(
         return None
     smoothed = SmoothedRecords(encoder, train, components, rng)
     missed = _missed(smoothed, encoder, train, rng)
-    if missed > 1 and enough:
+    if missed > 1 and enough and _has_several_axes(encoder, len(train)):
         others = SmoothedRecords(encoder, train, components, rng, one_by_one=True)
         missed_by_others = _missed(others, encoder, train, rng)
         if missed_by_others < _WORTH_MORE_AXES * missed:
@@ -95,6 +95,13 @@ def _missed(
 ) -> float:
     drawn = smoothed.draw(_DRAWN_TO_COMPARE, rng)
     return missed_correlations(encoder, encoder.encode(train, rng), drawn)
+
+
+def _has_several_axes(encoder: RecordEncoder, rows: int) -> bool:
+    """Whether something would be told one by one, on 200 axes at most."""
+    n = min(rows, _MOST_ENCODED)
+    of_each = [one_after_the_other(f, np.arange(f.n_cells), n) for f in encoder.features]
+    return encoder.n_features < sum(map(len, of_each)) <= _MOST_FEATURES
 
 
 def _enough_rows(encoder: RecordEncoder, train: pd.DataFrame) -> bool:
@@ -115,8 +122,7 @@ class SmoothedRecords:
         components: of the mixture; 1 is a Gaussian copula. At most one for every ten rows.
         rng: of the encoding and the fit.
         one_by_one: whether missing values and frequent levels are told one after the other
-            (:func:`~agents.callbacks.latent_axes.one_after_the_other`), where rows are enough and
-            that takes no more than 200 axes.
+            (:func:`~agents.callbacks.latent_axes.one_after_the_other`), where rows are enough.
     """
 
     def __init__(
@@ -138,11 +144,10 @@ class SmoothedRecords:
             ordered = ordered_axes(encoder, encoded[:n], groups)
             axes = [[axis] for axis in ordered]
             if one_by_one:
-                several = [
+                axes = [
                     one_after_the_other(feature, axis.order, n)
                     for feature, axis in zip(encoder.features, ordered, strict=True)
                 ]
-                axes = several if sum(map(len, several)) <= _MOST_FEATURES else axes
             self._axes = LatentAxes(axes)
             low, high = self._axes.intervals(encoded)
             begin, sweeps = self._axes.coordinates(encoded), _SWEEPS * (3 if one_by_one else 1)
