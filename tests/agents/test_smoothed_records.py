@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from scipy.special import ndtr
 
+from agents.callbacks import smoothed_records
 from agents.callbacks.imitation import ImitationCallback, ImitationConfig
 from agents.callbacks.latent_axes import LatentAxes
 from agents.callbacks.latent_axis import LatentAxis
@@ -303,3 +304,26 @@ def test_numbers_that_are_missing_together_are_told_one_after_the_other() -> Non
     )
     few = fit_smoothed_records(encoder, table[:39], 2, rng, levels=False)
     assert few is not None
+
+
+def test_one_by_one_is_only_tried_where_it_can_help(sites, monkeypatch) -> None:
+    built: list[bool] = []
+    build = SmoothedRecords.__init__
+
+    def counting(self, *arguments, one_by_one: bool = False) -> None:
+        built.append(one_by_one)
+        build(self, *arguments, one_by_one=one_by_one)
+
+    def tried(table: pd.DataFrame) -> list[bool]:
+        built.clear()
+        encoder = RecordEncoder.fit(table)
+        fit_smoothed_records(encoder, table, 2, np.random.default_rng(0), levels=True)
+        return list(built)
+
+    monkeypatch.setattr(SmoothedRecords, "__init__", counting)
+    assert tried(sites) == [False, True]
+    assert tried(sites[["ill", "ecg"]].dropna()) == [False]  # nothing is missed
+    x = np.random.default_rng(0).normal(size=300)
+    assert tried(pd.DataFrame({"x": x, "y": x**2})) == [False]  # nothing to tell one by one
+    monkeypatch.setattr(smoothed_records, "_MOST_FEATURES", 8)
+    assert tried(sites) == [False]  # nine axes
