@@ -155,7 +155,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--tables", nargs="+", metavar="NAME", help="tables of the field")
     parser.add_argument("--data-dir", type=Path, metavar="DIR")
     parser.add_argument("--seeds", type=int, nargs="+", default=list(range(10)), metavar="N")
-    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="runs side by side (1)")
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=1,
+        metavar="N",
+        help="runs side by side (1); a kill waits for those that have begun",
+    )
     parser.add_argument("--docs", type=Path, default=PROJECT / "docs", metavar="FOLDER")
     return guarded(run, parser.parse_args(argv), goes_on=False)
 

@@ -72,7 +72,8 @@ class ImitationConfig:
             (:class:`~agents.callbacks.smoothed_records.SmoothedRecords`) in place of real ones,
             with nothing hidden, and imitate all that each feature could have been. Only on tables
             of at most 200 features that are mostly numbers or, where no validation rows are kept,
-            whose correlations it has; the further it misses them, the smaller is the share
+            whose correlations it has; the further it misses them, the smaller is the share. Where
+            it misses many, values that are missing together have axes of their own
             (:func:`~agents.callbacks.smoothed_records.fit_smoothed_records`).
         smooth_warm_up: length of the warm-up in place of ``warm_up`` where records are smoothed;
             its rate falls linearly to a tenth. Longer, as they teach no row.

@@ -21,7 +21,7 @@ _ROWS_OF_AN_AXIS = 30  # of a level, to learn what it alone goes with
 
 
 class LatentAxes:
-    """A axes of d features; those of a feature follow each other, the first asked first.
+    """The axes, A of them, of d features; those of a feature follow each other as they are asked.
 
     Args:
         axes: of every feature, at least one.
@@ -81,11 +81,11 @@ def one_after_the_other(feature: FeatureMap, order: IntArray, rows: int) -> list
     Args:
         feature: the map of the feature.
         order: ``(m,)`` its cells, as they lie on the axis that what is left shares.
-        rows: number of training rows.
+        rows: number of independent training rows.
     """
     asked = [] if feature.missing_cell is None else [feature.missing_cell]
     if not feature.ordered:
-        of_cell = np.diff(feature.edges) * rows
+        of_cell = np.rint(np.diff(feature.edges.astype(np.float64)) * rows)
         frequent = [cell for cell in order if of_cell[cell] >= _ROWS_OF_AN_AXIS]
         present = [cell for cell in frequent if cell != feature.missing_cell]
         asked += sorted(present, key=lambda cell: -of_cell[cell])

@@ -28,11 +28,11 @@ def latent_scores(
     floor: float,
     sweeps: int,
 ) -> FloatArray:
-    """Return normal scores ``(n, d)`` of rows, with dependent places inside intervals.
+    """Return normal scores ``(n, A)`` of rows on A axes, with dependent places inside intervals.
 
     Args:
-        coordinates: ``(n, d)`` in (0, 1), where places inside intervals are to begin.
-        low, high: ``(n, d)`` ends of the intervals; the same where a place is known.
+        coordinates: ``(n, A)`` in (0, 1), where places inside intervals are to begin.
+        low, high: ``(n, A)`` ends of the intervals; the same where a place is known.
         rng: of the places.
         floor: added variance: no column is determined by the others.
         sweeps: how often each place is drawn; the sharper a relation, the more it takes.

@@ -28,11 +28,15 @@ _MOST_ENCODED = 20_000  # encodings that the mixture is fitted to
 _COPIES = 8  # of each row, with the places inside its cells drawn again, where rows are few
 _FLOOR = 0.005  # added variance: no relation is sharper than a correlation of 0.995
 _MOST_FEATURES = 200  # a covariance of more is slow to fit, and rarely told by the rows there are
-_SWEEPS = 20  # thrice where values are missing together, whose relation is the sharpest there is
+_SWEEPS = 20
+_SWEEPS_ONE_BY_ONE = 60  # what is missing together has the sharpest relation there is
 _LEAST_CONTINUOUS = 0.5
 _FEWEST_ROWS = 5  # independent ones for every feature, to draw places in levels by a covariance
 _MOST_MISSED = 4.0  # times chance; heart-4centers at 4 to 6 had a C2ST higher by 0.03 to 0.04
-_WORTH_MORE_AXES = 0.5  # of the misses; at 0.7, 400 rows of adult had S2R / R2R lower by 0.02
+# Many axes miss little of the rows that they are fitted to, whatever the truth is: where one axis a
+# feature misses less than this, or several miss more than this share of it, they know less of it.
+_MISSED_BY_ONE_AXIS = 2.0
+_MISSED_BY_SEVERAL = 0.5  # at 0.7, 400 rows of adult had S2R / R2R lower by 0.02
 _DRAWN_TO_COMPARE = 20_000
 _LARGEST = np.float32(1 - 2.0**-23)
 
@@ -60,10 +64,10 @@ def fit_smoothed_records(
     estimate with an error of its own is weighed against a noisy one without. Those that miss more
     than four times as much are left alone.
 
-    Where values are missing together, or levels go with each other in no order, records that tell
-    them one after the other miss less than half of what others do, and take their place, where rows
-    are five times as many as features; where they miss more, their many numbers, which rows know
-    badly, are not worth it.
+    Where values are missing together, or levels go with each other in no order, one axis a feature
+    misses much. Where it misses twice as much as chance and more, a second mixture tells missing
+    values and levels one after the other, if rows are five times as many as its axes too, and takes
+    the place of the first if it misses less than half as much.
 
     Args:
         encoder, train, components, rng: as for :class:`SmoothedRecords`.
@@ -76,11 +80,14 @@ def fit_smoothed_records(
     if encoder.n_features > _MOST_FEATURES or not (numbers or (levels and enough)):
         return None
     smoothed = SmoothedRecords(encoder, train, components, rng)
+    several = _has_several_axes(encoder, train)
+    if numbers and not several:
+        return smoothed, 1.0
     missed = _missed(smoothed, encoder, train, rng)
-    if missed > 1 and enough and _has_several_axes(encoder, len(train)):
+    if several and missed > _MISSED_BY_ONE_AXIS:
         others = SmoothedRecords(encoder, train, components, rng, one_by_one=True)
         missed_by_others = _missed(others, encoder, train, rng)
-        if missed_by_others < _WORTH_MORE_AXES * missed:
+        if missed_by_others < _MISSED_BY_SEVERAL * missed:
             smoothed, missed = others, missed_by_others
     if numbers:
         return smoothed, 1.0
@@ -94,19 +101,25 @@ def _missed(
     rng: np.random.Generator,
 ) -> float:
     drawn = smoothed.draw(_DRAWN_TO_COMPARE, rng)
-    return missed_correlations(encoder, encoder.encode(train, rng), drawn)
+    most = min(len(train), _MOST_ENCODED)
+    rows = train if most == len(train) else train.sample(most, random_state=rng)
+    return missed_correlations(encoder, encoder.encode(rows, rng), drawn)
 
 
-def _has_several_axes(encoder: RecordEncoder, rows: int) -> bool:
-    """Whether something would be told one by one, on 200 axes at most."""
-    n = min(rows, _MOST_ENCODED)
+def _has_several_axes(encoder: RecordEncoder, train: pd.DataFrame) -> bool:
+    """Whether something can be told one by one, on 200 axes and a fifth of the rows at most."""
+    n = _independent_rows(encoder, train)
     of_each = [one_after_the_other(f, np.arange(f.n_cells), n) for f in encoder.features]
-    return encoder.n_features < sum(map(len, of_each)) <= _MOST_FEATURES
+    axes = sum(map(len, of_each))
+    return encoder.n_features < axes <= _MOST_FEATURES and n >= _FEWEST_ROWS * axes
 
 
 def _enough_rows(encoder: RecordEncoder, train: pd.DataFrame) -> bool:
-    independent = int(first_of_groups(train, encoder.schema.group).sum())
-    return independent >= _FEWEST_ROWS * encoder.n_features
+    return _independent_rows(encoder, train) >= _FEWEST_ROWS * encoder.n_features
+
+
+def _independent_rows(encoder: RecordEncoder, train: pd.DataFrame) -> int:
+    return int(first_of_groups(train, encoder.schema.group).sum())
 
 
 class SmoothedRecords:
@@ -144,13 +157,16 @@ class SmoothedRecords:
             ordered = ordered_axes(encoder, encoded[:n], groups)
             axes = [[axis] for axis in ordered]
             if one_by_one:
+                independent = _independent_rows(encoder, train)
                 axes = [
-                    one_after_the_other(feature, axis.order, n)
+                    one_after_the_other(feature, axis.order, independent)
                     for feature, axis in zip(encoder.features, ordered, strict=True)
                 ]
             self._axes = LatentAxes(axes)
             low, high = self._axes.intervals(encoded)
-            begin, sweeps = self._axes.coordinates(encoded), _SWEEPS * (3 if one_by_one else 1)
+            begin, sweeps = self._axes.coordinates(encoded), _SWEEPS
+            if one_by_one:
+                sweeps = _SWEEPS_ONE_BY_ONE
             scores = latent_scores(begin, low, high, rng, floor=_FLOOR, sweeps=sweeps)
         else:
             self._axes = LatentAxes([[LatentAxis(feature)] for feature in encoder.features])

@@ -302,8 +302,9 @@ def test_numbers_that_are_missing_together_are_told_one_after_the_other() -> Non
         < 0.1
         < drawn["x7"][drawn["x3"].notna()].mean()
     )
-    few = fit_smoothed_records(encoder, table[:39], 2, rng, levels=False)
+    few = fit_smoothed_records(encoder, table[:64], 2, rng, levels=False)  # of 13 axes
     assert few is not None
+    assert len(few[0].draw(3, rng)) == 3
 
 
 def test_one_by_one_is_only_tried_where_it_can_help(sites, monkeypatch) -> None:
@@ -322,8 +323,49 @@ def test_one_by_one_is_only_tried_where_it_can_help(sites, monkeypatch) -> None:
 
     monkeypatch.setattr(SmoothedRecords, "__init__", counting)
     assert tried(sites) == [False, True]
-    assert tried(sites[["ill", "ecg"]].dropna()) == [False]  # nothing is missed
-    x = np.random.default_rng(0).normal(size=300)
-    assert tried(pd.DataFrame({"x": x, "y": x**2})) == [False]  # nothing to tell one by one
+    assert tried(sites[:44]) == [False]  # nine axes
+    rng = np.random.default_rng(0)
+    shuffled = pd.DataFrame({name: rng.permutation(sites[name]) for name in sites})
+    assert tried(shuffled) == [False]  # no more is missed than by chance
     monkeypatch.setattr(smoothed_records, "_MOST_FEATURES", 8)
-    assert tried(sites) == [False]  # nine axes
+    assert tried(sites) == [False]
+    monkeypatch.delattr(smoothed_records, "missed_correlations")
+    numbers = pd.DataFrame(rng.normal(size=(300, 3))).add_prefix("x")
+    assert tried(numbers) == [False]  # nothing to tell one by one, so nothing is measured
+
+
+def test_few_rows_do_not_tell_what_levels_of_their_own_go_with() -> None:
+    """Of many axes the rows that they are fitted to miss little, others as much as of one."""
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.choice(list("abcd"), (150, 12))).add_prefix("x")
+    moved = table["x0"].map(dict(zip("abcd", "bcda", strict=True)))
+    table["x1"] = np.where(rng.random(150) < 0.4, moved, table["x1"])
+    encoder = RecordEncoder.fit(table)
+    missed = []
+    for one_by_one in (False, True):
+        smoothed = SmoothedRecords(encoder, table, 4, rng, one_by_one=one_by_one)
+        rows, records = encoder.encode(table, rng), smoothed.draw(20_000, rng)
+        missed.append(missed_correlations(encoder, rows, records))
+    assert missed[1] < missed[0] / 2
+    fitted = fit_smoothed_records(encoder, table, 4, np.random.default_rng(0), levels=True)
+    assert fitted is not None
+    assert fitted[1] == pytest.approx(1 / max(missed[0], 1), rel=0.3)
+
+
+def test_of_many_rows_only_a_sample_is_encoded(table, monkeypatch) -> None:
+    encoded: list[int] = []
+    encode = RecordEncoder.encode
+
+    def counting(self, rows: pd.DataFrame, *arguments) -> np.ndarray:
+        encoded.append(len(rows))
+        return encode(self, rows, *arguments)
+
+    monkeypatch.setattr(smoothed_records, "_MOST_ENCODED", 200)
+    monkeypatch.setattr(RecordEncoder, "encode", counting)
+    encoder = RecordEncoder.fit(table)
+    assert fit_smoothed_records(encoder, table, 2, np.random.default_rng(0), levels=False)
+    assert encoded == [200]
+    table = table.assign(**{name: table["x"].round() for name in ("a", "b", "c", "d")})
+    encoder = RecordEncoder.fit(table)
+    assert fit_smoothed_records(encoder, table, 2, np.random.default_rng(0), levels=True)
+    assert encoded == [200, 200, 200]
