@@ -129,6 +129,9 @@ def test_levels_of_thirty_rows_have_axes_of_their_own() -> None:
     of_one = one_after_the_other(feature, np.array([3, 1, 0, 4, 2]), len(values))
     assert [list(axis.order) for axis in of_one] == [[4], [1], [0], [3, 2]]
     assert [len(axis.is_atom) for axis in of_one] == [2, 2, 2, 2]
+    thirty, _ = _feature(["a"] * 30 + ["b"] * 40 + ["c"] * 14 + ["d"] * 13)
+    assert 97 * np.diff(thirty.edges)[0] < 30  # in float32
+    assert [len(axis.order) for axis in one_after_the_other(thirty, np.arange(4), 97)] == [1, 1, 2]
     yes_or_no, _ = _feature([False] * 60 + [True] * 60)
     (alone,) = one_after_the_other(yes_or_no, np.arange(2), 120)
     assert len(alone.order) == 2

@@ -323,8 +323,10 @@ def test_one_by_one_is_only_tried_where_it_can_help(sites, monkeypatch) -> None:
 
     monkeypatch.setattr(SmoothedRecords, "__init__", counting)
     assert tried(sites) == [False, True]
-    assert tried(sites[:44]) == [False]  # nine axes
     rng = np.random.default_rng(0)
+    panel = pd.DataFrame(rng.normal(size=(170, 30))).add_prefix("x")
+    panel[rng.random(170) < 0.4] = np.nan
+    assert tried(panel) == [False]  # 60 axes
     shuffled = pd.DataFrame({name: rng.permutation(sites[name]) for name in sites})
     assert tried(shuffled) == [False]  # no more is missed than by chance
     monkeypatch.setattr(smoothed_records, "_MOST_FEATURES", 8)
@@ -369,3 +371,20 @@ def test_of_many_rows_only_a_sample_is_encoded(table, monkeypatch) -> None:
     encoder = RecordEncoder.fit(table)
     assert fit_smoothed_records(encoder, table, 2, np.random.default_rng(0), levels=True)
     assert encoded == [200, 200, 200]
+
+
+def test_one_axis_a_feature_stays_where_more_miss_as_much() -> None:
+    rng = np.random.default_rng(0)
+    one = rng.integers(0, 20, 300)  # levels of about fifteen rows share an axis
+    other = np.where(rng.random(300) < 0.9, rng.permutation(20)[one], rng.integers(0, 20, 300))
+    table = pd.DataFrame(rng.normal(size=(300, 5))).add_prefix("x")
+    table["x0"] = table["x0"].where(rng.random(300) < 0.8)
+    table = table.assign(one=one, other=other).astype({"one": str, "other": str})
+    encoder = RecordEncoder.fit(table)
+    plain = SmoothedRecords(encoder, table, 2, np.random.default_rng(0))
+    rows, records = encoder.encode(table, rng), plain.draw(20_000, rng)
+    assert missed_correlations(encoder, rows, records) > 2
+    fitted = fit_smoothed_records(encoder, table, 2, np.random.default_rng(0), levels=False)
+    assert fitted is not None
+    drawn = [one.draw(100, np.random.default_rng(1)) for one in (plain, fitted[0])]
+    np.testing.assert_array_equal(*drawn)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from agents.runs.interrupts import TrainingStopped
-from benchmarks import held_out, memorisation, stability
+from benchmarks import constraints, held_out, memorisation, stability
 from benchmarks.default_run import default_run
 from benchmarks.field.references import references
 from benchmarks.field.tables import FIELD_TABLES
@@ -59,18 +59,24 @@ def test_a_table_from_the_command_line(tmp_path, monkeypatch, capsys):
     assert "breast_cancer 0: C2ST 0." in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("module", [held_out, stability, memorisation])
+@pytest.mark.parametrize(
+    ("module", "options"),
+    [
+        (held_out, ["--tables", "breast_cancer"]),
+        (stability, ["--tables", "breast_cancer"]),
+        (memorisation, ["--table", "breast_cancer"]),
+        (constraints, ["--rows", "300", "--codes", "10"]),
+    ],
+)
 @pytest.mark.parametrize("reason", [TrainingStopped, KeyboardInterrupt])
 def test_an_interrupted_command_leaves_the_page_alone(
-    module, reason, tmp_path, monkeypatch, capsys
+    module, options, reason, tmp_path, monkeypatch, capsys
 ):
     def stopped(*_, **__):
         raise reason
 
     monkeypatch.setattr(module, "learn", stopped)
-    option = "--table" if module is memorisation else "--tables"
-    arguments = [option, "breast_cancer", "--seeds", "0", "--docs", str(tmp_path)]
-    assert module.main(arguments) == 130
+    assert module.main([*options, "--seeds", "0", "--docs", str(tmp_path)]) == 130
     assert capsys.readouterr().err == "interrupted; the same command begins anew\n"
     assert list(tmp_path.iterdir()) == []
 
