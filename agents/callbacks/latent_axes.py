@@ -1,10 +1,10 @@
 """The axes on which a Gaussian sees records: one for each feature, or several.
 
 On one axis a feature's levels go up together with another's, or down, and values that are missing
-are its lowest or its highest. Where that says too little (three sites, each with tests of its own
-that nobody took), missing values and levels are told one after the other: whether the value is
-missing, if not whether it is the most frequent level, and so on. What was not reached could have
-been anything, as of somebody who was not asked.
+are its lowest or its highest. Where that says too little (sites that each leave out other tests),
+missing values and levels are told one after the other: whether the value is missing, if not whether
+it is the most frequent level, and so on. What was not reached could have been anything, as of
+somebody who was not asked.
 """
 
 from __future__ import annotations
@@ -54,10 +54,10 @@ class LatentAxes:
         """Return the encoded records ``(n, d)`` that lie there, float32 in [0, 1)."""
         records = np.empty((len(coordinates), self.feature_of[-1] + 1), dtype=np.float32)
         reached = self.reached(coordinates)
-        for k, axis in enumerate(self._axes):
+        for k, axis in enumerate(self._axes):  # the last one that was asked has the last word
             places = axis.places(coordinates[:, k])
             np.copyto(records[:, self.feature_of[k]], places, where=reached[:, k])
-        return records  # of what the last axis said that was asked
+        return records
 
     def bins(self, edges: Float32Array) -> tuple[FloatArray, IntArray]:
         """Return bins in the order of each axis, and at which place of it each of them is.

@@ -40,7 +40,7 @@ class LatentAxis:
         self._feature = feature
         self.order: IntArray = np.arange(feature.n_cells) if order is None else order
         here = np.concatenate([self.order, later])
-        self._is_encoders = np.array_equal(self.order, np.arange(feature.n_cells))
+        self._is_as_encoded = np.array_equal(self.order, np.arange(feature.n_cells))
         width = np.diff(feature.edges.astype(np.float64))
         ends = np.concatenate([[0.0], np.cumsum(width[here])])
         self._total = ends[-1]
@@ -87,7 +87,7 @@ class LatentAxis:
 
     def places(self, coordinates: FloatArray) -> Float32Array:
         """Undo :meth:`coordinates` where they tell the cell: float32, in the cell they lie in."""
-        if self._is_encoders:
+        if self._is_as_encoded:
             return coordinates.astype(np.float32)
         at = np.minimum(self.segments_of(coordinates), len(self.order) - 1)
         cells, edges = self.order[at], self._feature.edges

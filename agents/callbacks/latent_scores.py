@@ -41,9 +41,10 @@ def latent_scores(
     unknown = []
     for column, is_open in enumerate((low < high).T):
         rows = np.flatnonzero(is_open)
-        ends = normal_scores(low[rows, column]), normal_scores(high[rows, column])
-        unknown.append((column, rows, *ends))
-    for _ in range(sweeps if (low < high).any() else 0):
+        if len(rows):
+            ends = normal_scores(low[rows, column]), normal_scores(high[rows, column])
+            unknown.append((column, rows, *ends))
+    for _ in range(sweeps if unknown else 0):
         mean = scores.mean(axis=0)
         covariance = np.atleast_2d(np.cov(scores, rowvar=False))
         precision = np.linalg.inv(covariance + floor * np.eye(len(mean)))

@@ -31,7 +31,7 @@ _MOST_FEATURES = 200  # a covariance of more is slow to fit, and rarely told by 
 _SWEEPS = 20
 _SWEEPS_ONE_BY_ONE = 60  # what is missing together has the sharpest relation there is
 _LEAST_CONTINUOUS = 0.5
-_FEWEST_ROWS = 5  # independent ones for every feature, to draw places in levels by a covariance
+_FEWEST_ROWS = 5  # independent ones for every axis, to draw places in levels by a covariance
 _MOST_MISSED = 4.0  # times chance; heart-4centers at 4 to 6 had a C2ST higher by 0.03 to 0.04
 # Many axes miss little of the rows that they are fitted to, whatever the truth is: where one axis a
 # feature misses less than this, or several miss more than this share of it, they know less of it.
@@ -164,9 +164,8 @@ class SmoothedRecords:
                 ]
             self._axes = LatentAxes(axes)
             low, high = self._axes.intervals(encoded)
-            begin, sweeps = self._axes.coordinates(encoded), _SWEEPS
-            if one_by_one:
-                sweeps = _SWEEPS_ONE_BY_ONE
+            begin = self._axes.coordinates(encoded)
+            sweeps = _SWEEPS_ONE_BY_ONE if one_by_one else _SWEEPS
             scores = latent_scores(begin, low, high, rng, floor=_FLOOR, sweeps=sweeps)
         else:
             self._axes = LatentAxes([[LatentAxis(feature)] for feature in encoder.features])
