@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agents.callbacks.latent_axis import LatentAxis
+from rlsyn_env.tables.encoder import RecordEncoder
 from rlsyn_env.tables.feature_maps import FeatureMap, Float32Array, FloatArray, IntArray
 
 _ROWS_OF_AN_AXIS = 30  # of a level, to learn what it alone goes with
@@ -25,29 +26,45 @@ class LatentAxes:
 
     Args:
         axes: of every feature, at least one.
+        missing_with: ``(d,)`` the first feature that is missing in the same rows, its own index
+            where there is none before it. Where both ask first whether they are missing, it is
+            asked once: their first axes lie on one coordinate.
 
     Attributes:
         feature_of: ``(A,)`` the feature of each.
+        coordinate_of: ``(A,)`` at which of the L <= A coordinates each lies.
+        is_repeated: ``(A,)`` whether an earlier one lies at the same coordinate.
     """
 
-    def __init__(self, axes: Sequence[Sequence[LatentAxis]]) -> None:
+    def __init__(
+        self, axes: Sequence[Sequence[LatentAxis]], missing_with: Sequence[int] | None = None
+    ) -> None:
         self._axes = [axis for of_one in axes for axis in of_one]
         self.feature_of: IntArray = np.repeat(np.arange(len(axes)), [len(one) for one in axes])
+        first = np.searchsorted(self.feature_of, np.arange(len(axes)))
+        same: IntArray = np.arange(len(self._axes))
+        for j, other in enumerate(missing_with or range(len(axes))):
+            if len(axes[j]) > 1 and len(axes[other]) > 1:
+                same[first[j]] = first[other]
+        self.is_repeated: npt.NDArray[np.bool_] = same != np.arange(len(same))
+        self.coordinate_of: IntArray = (np.cumsum(~self.is_repeated) - 1)[same]
 
     def coordinates(self, records: Float32Array) -> FloatArray:
-        """Return where encoded records ``(n, d)`` lie, ``(n, A)`` in [0, 1)."""
+        """Return where encoded records ``(n, d)`` lie, ``(n, L)`` in [0, 1)."""
         return np.column_stack([axis.coordinates(u) for axis, u in self._with(records)])
 
     def intervals(self, records: Float32Array) -> tuple[FloatArray, FloatArray]:
-        """Return between which coordinates ``(n, A)`` they may lie: the same where it is known."""
+        """Return between which coordinates ``(n, L)`` they may lie: the same where it is known."""
         low, high = zip(*(axis.intervals(u) for axis, u in self._with(records)), strict=True)
         return np.column_stack(low), np.column_stack(high)
 
     def reached(self, coordinates: FloatArray) -> npt.NDArray[np.bool_]:
         """Return which axes ``(n, A)`` are asked: those whose feature no earlier one has told."""
-        reached = np.ones(coordinates.shape, dtype=bool)
+        reached = np.ones((len(coordinates), len(self._axes)), dtype=bool)
         for k in np.flatnonzero(np.diff(self.feature_of) == 0):
-            reached[:, k + 1] = reached[:, k] & ~self._axes[k].tells(coordinates[:, k])
+            at = self.coordinate_of[k]
+            asked = self._axes[np.flatnonzero(self.coordinate_of == at)[0]]
+            reached[:, k + 1] = reached[:, k] & ~asked.tells(coordinates[:, at])
         return reached
 
     def records(self, coordinates: FloatArray) -> Float32Array:
@@ -55,7 +72,7 @@ class LatentAxes:
         records = np.empty((len(coordinates), self.feature_of[-1] + 1), dtype=np.float32)
         reached = self.reached(coordinates)
         for k, axis in enumerate(self._axes):  # the last one that was asked has the last word
-            places = axis.places(coordinates[:, k])
+            places = axis.places(coordinates[:, self.coordinate_of[k]])
             np.copyto(records[:, self.feature_of[k]], places, where=reached[:, k])
         return records
 
@@ -72,7 +89,18 @@ class LatentAxes:
         return np.array([latent for latent, _ in bins]), np.array([places for _, places in bins])
 
     def _with(self, records: Float32Array) -> list[tuple[LatentAxis, Float32Array]]:
-        return list(zip(self._axes, records.T[self.feature_of], strict=True))
+        told = zip(self._axes, records.T[self.feature_of], self.is_repeated, strict=True)
+        return [(axis, u) for axis, u, repeated in told if not repeated]
+
+
+def missing_together(encoder: RecordEncoder, records: Float32Array) -> list[int]:
+    """Return of each feature the first that is missing in the same of the records ``(n, d)``."""
+    first: dict[bytes, int] = {}
+    found = []
+    for j, feature in enumerate(encoder.features):
+        missing = feature.cells_of(records[:, j]) == feature.missing_cell
+        found.append(first.setdefault(missing.tobytes(), j) if missing.any() else j)
+    return found
 
 
 def one_after_the_other(feature: FeatureMap, order: IntArray, rows: int) -> list[LatentAxis]:

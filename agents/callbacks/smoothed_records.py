@@ -17,7 +17,7 @@ from scipy.special import ndtr, ndtri
 from sklearn.mixture import GaussianMixture
 
 from agents.callbacks.cell_order import ordered_axes
-from agents.callbacks.latent_axes import LatentAxes, one_after_the_other
+from agents.callbacks.latent_axes import LatentAxes, missing_together, one_after_the_other
 from agents.callbacks.latent_axis import LatentAxis
 from agents.callbacks.latent_scores import latent_scores, normal_scores
 from agents.callbacks.missed_correlations import missed_correlations
@@ -162,7 +162,7 @@ class SmoothedRecords:
                     one_after_the_other(feature, axis.order, independent)
                     for feature, axis in zip(encoder.features, ordered, strict=True)
                 ]
-            self._axes = LatentAxes(axes)
+            self._axes = LatentAxes(axes, missing_together(encoder, encoded))
             low, high = self._axes.intervals(encoded)
             begin = self._axes.coordinates(encoded)
             sweeps = _SWEEPS_ONE_BY_ONE if one_by_one else _SWEEPS
@@ -214,8 +214,13 @@ class SmoothedRecords:
         spread = self._root.diagonal()
         mean = torch.as_tensor(scores[:, None] / spread - white, dtype=torch.float32)
         limits, places = self._bins(edges)
-        below = torch.special.ndtr(limits - mean[..., None])
-        of_axis = (weight[..., None] * below).sum(dim=1).diff(dim=-1)
+        at, again = self._axes.coordinate_of, self._axes.is_repeated
+        below = torch.special.ndtr(limits - mean[..., at, None])
+        below = (weight[..., at, None] * below).sum(dim=1)
+        # What an earlier axis has told leaves no choice.
+        scaled = torch.as_tensor(scores / spread, dtype=torch.float32)[:, at[again], None]
+        below[:, again] = (limits[again] > scaled).float()
+        of_axis = below.diff(dim=-1)
         of_axis = of_axis.gather(2, places.expand_as(of_axis))
         coordinates = ndtr(scores)
         of_axis *= torch.as_tensor(self._axes.reached(coordinates))[..., None]
@@ -227,7 +232,8 @@ class SmoothedRecords:
         """Return bins in latent order: edges ``(A, K + 1)`` in deviations, places ``(A, K)``."""
         if self._last_bins is None or not np.array_equal(self._last_bins[0], edges):
             latent, places = self._axes.bins(edges)
-            limits = torch.as_tensor(ndtri(latent) / self._root.diagonal()[:, None])
+            spread = self._root.diagonal()[self._axes.coordinate_of]
+            limits = torch.as_tensor(ndtri(latent) / spread[:, None])
             self._last_bins = edges.copy(), limits.float(), torch.as_tensor(places)
         return self._last_bins[1:]
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.callbacks.cell_order import ordered_axes
-from agents.callbacks.latent_axes import LatentAxes, one_after_the_other
+from agents.callbacks.latent_axes import LatentAxes, missing_together, one_after_the_other
 from agents.callbacks.latent_axis import LatentAxis
 from rlsyn_env.tables.encoder import RecordEncoder
 from rlsyn_env.tables.feature_maps import FeatureMap
@@ -135,6 +135,41 @@ def test_levels_of_thirty_rows_have_axes_of_their_own() -> None:
     yes_or_no, _ = _feature([False] * 60 + [True] * 60)
     (alone,) = one_after_the_other(yes_or_no, np.arange(2), 120)
     assert len(alone.order) == 2
+
+
+@given(
+    st.lists(st.sampled_from("abc"), min_size=3, max_size=5),
+    st.integers(0, 2**32 - 1),
+)
+def test_values_missing_in_the_same_rows_are_missing_in_all_records_together(panels, seed) -> None:
+    rng = np.random.default_rng(seed)
+    missing = {panel: rng.random(60) < rng.uniform(0.1, 0.9) for panel in "abc"}
+    table = pd.DataFrame(
+        {f"x{j}": rng.normal(size=60).round(j % 3) for j in range(len(panels))}
+    ).assign(level=rng.choice(["u", "v", "w"], 60), all=rng.normal(size=60))
+    panels = [*panels, "a"]
+    for name, panel in zip(table, panels, strict=False):
+        table.loc[missing[panel], name] = np.nan
+    encoder = RecordEncoder.fit(table)
+    records = encoder.encode(table, rng)
+    first = missing_together(encoder, records)
+    masks = [table[name].isna() for name in table]
+    for j, k in enumerate(first):
+        assert k <= j
+        assert masks[j].equals(masks[k])
+        assert not masks[j].any() or not any(masks[j].equals(other) for other in masks[:k])
+        assert k == j or masks[j].any()
+    of_each = [one_after_the_other(f, np.arange(f.n_cells), 60) for f in encoder.features]
+    axes = LatentAxes(of_each, first)
+    asked_again = sum(k != j for j, k in enumerate(first))
+    assert axes.is_repeated.sum() == asked_again
+    coordinates = axes.coordinates(records)
+    assert coordinates.shape == (60, sum(map(len, of_each)) - asked_again)
+    back = encoder.decode(axes.records(coordinates))
+    pd.testing.assert_frame_equal(back, encoder.decode(records), rtol=1e-3, atol=1e-3)
+    anywhere = encoder.decode(axes.records(rng.random((200, coordinates.shape[1]))))
+    for j, k in enumerate(first):
+        assert anywhere.iloc[:, j].isna().equals(anywhere.iloc[:, k].isna())
 
 
 def _chosen(table: pd.DataFrame, column: str) -> list[object]:
