@@ -176,6 +176,13 @@ Also tried on rows held out of training rows, and not kept, so that nothing here
   0.030, 0.037, 0.061. On 800 rows, where they miss 1.4 to 2.2 times chance, all, the share of the
   rule and none: C2ST 0.70, 0.66 and 0.63 with excess 0.016, 0.031 and 0.054 on adult, 0.66, 0.65
   and 0.67 with 0.019, 0.028 and 0.050 on shoppers;
+- where validation rows are kept, a share of smoothed records by how much they miss, as without
+  them, in place of one that these rows decide on: on 2,000 rows of adult (one draw) C2ST 0.60 in
+  place of 0.57; smoothed steps among the real ones of a warm-up that ends where validation rows
+  get no likelier: on hypothyroid (one split) 0.603 in place of 0.593;
+- components of that mixture with a covariance for each, where held-out rows are likelier: on
+  breast_cancer no figure changes by more than seeds do, on 300 rows of numbers that depend on
+  each other in curves C2ST 0.86 in place of 0.89;
 - rows drawn by quasi-random numbers: C2ST falls from 0.568 to 0.504 on heart-failure, but rows that
   balance each other are not the independent sample that the folds of its classifier take them for;
 - a weight from every bin of one feature of a constraint to every logit of another: it is learnt

@@ -71,10 +71,10 @@ class ImitationConfig:
         smooth: share of the steps that take records of a Gaussian mixture fitted to training rows
             (:class:`~agents.callbacks.smoothed_records.SmoothedRecords`) in place of real ones,
             with nothing hidden, and imitate all that each feature could have been. Only on tables
-            of at most 200 features that are mostly numbers or, where no validation rows are kept,
-            whose correlations it has; the further it misses them, the smaller is the share. Where
-            it misses many, values that are missing together have axes of their own
-            (:func:`~agents.callbacks.smoothed_records.fit_smoothed_records`).
+            of at most 200 features that are mostly numbers or whose correlations it has; the
+            further it misses them, the smaller is the share
+            (:func:`~agents.callbacks.smoothed_records.fit_smoothed_records`). Where validation rows
+            are kept they decide between this share and none.
         smooth_warm_up: length of the warm-up in place of ``warm_up`` where records are smoothed;
             its rate falls linearly to a tenth. Longer, as they teach no row.
         smooth_warm_up_rate: learning rate of its steps on smoothed records, which are less noisy.
@@ -122,12 +122,14 @@ class ImitationCallback(BaseCallback):
         config: how much.
         validation: rows that nothing trains on, None or empty where none are kept: a warm-up on
             real rows lowers its rate, and ends, where they become no likelier. One on smoothed
-            records, which are unlimited, takes its steps.
+            records, which are unlimited, takes its steps; the warm-up that makes these rows
+            likelier is kept.
         seed: of the minibatches.
 
     Attributes:
         smooth_share: of the steps that imitate smoothed records, in [0, 1]: ``config.smooth`` where
-            they do the table justice, less the less they do.
+            they do the table justice, less the less they do; from the warm-up on 0 where validation
+            rows prefer the real ones.
 
     Raises:
         ConfigError: when training starts with a policy that has no likelihood of whole records.
@@ -149,18 +151,17 @@ class ImitationCallback(BaseCallback):
         most = max(1, _MOST_CONDITIONALS // encoder.n_features)
         self._batch_size = min(self.config.batch_size, most)
         self._smooth_batch_size = min(self.config.smooth_batch_size, most)
+        self._seed = seed
         self._rng = np.random.default_rng(seed)
         self._smoothed: SmoothedRecords | None = None
         self.smooth_share = 0.0
         if self.config.smooth > 0:
             # A generator of its own: fitted anew when a run is resumed, it must come out the same.
             own = np.random.default_rng([seed, 1])
-            fitted = fit_smoothed_records(
-                encoder, train, self.config.components, own, levels=not len(self._validation)
-            )
+            fitted = fit_smoothed_records(encoder, train, self.config.components, own)
             if fitted is not None:
                 self._smoothed, trust = fitted
-                self.smooth_share = self.config.smooth * trust
+                self.smooth_share = self.config.smooth * (1 if len(self._validation) else trust)
         self._optimizer: torch.optim.Adam | None = None
         self._forgetting: Forgetting | None = None
         self._saved: dict[str, Any] | None = None
@@ -174,12 +175,15 @@ class ImitationCallback(BaseCallback):
                 f"{type(policy).__name__} cannot imitate records; leave the imitation out, or use "
                 "AutoregressivePolicy"
             )
-        self._optimizer = torch.optim.Adam(policy.actor.parameters(), lr=self.config.rate)
+        self._optimizer = self._new_optimizer(policy)
         if self.config.forget:
             self._forgetting = self._what_is_forgotten(policy.actor.variance)
         self._set_pace()
         if self._saved is not None:
             self._optimizer.load_state_dict(self._saved)
+
+    def _new_optimizer(self, policy: AutoregressivePolicy) -> torch.optim.Adam:
+        return torch.optim.Adam(policy.actor.parameters(), lr=self.config.rate)
 
     def _what_is_forgotten(self, variance: torch.Tensor) -> Forgetting:
         # Twice: an even yes-or-no feature, of variance 0.5, is hidden as often as any other.
@@ -193,38 +197,73 @@ class ImitationCallback(BaseCallback):
         return True
 
     def _on_rollout_start(self) -> None:
-        config = self.config
         first, self._rollouts = self._rollouts == 0, self._rollouts + 1
-        if first and self._smoothed is None and len(self._validation):
-            self.logger.record("imitation/validation_loss", self._warm_up_while_it_helps())
-            return
-        if not first:
-            steps = round(config.steps * config.batch_size / self._batch_size)
-            smoothed = self._which_are_smoothed(steps)
-            rates = np.full(steps, self._rate * self.model._current_progress_remaining)
-        elif self._smoothed is None:
+        if first and len(self._validation):
+            self.logger.record("imitation/validation_loss", self._warm_up_that_helps())
+        else:
+            loss = self._warm_up() if first else self._imitate_as_rollouts_go_on()
+            if loss is not None:
+                self.logger.record("imitation/loss", loss)
+        self.logger.record("imitation/smooth_share", self.smooth_share)
+
+    def _imitate_as_rollouts_go_on(self) -> float | None:
+        config = self.config
+        steps = round(config.steps * config.batch_size / self._batch_size)
+        smoothed = self._which_are_smoothed(steps)
+        rates = np.full(steps, self._rate * self.model._current_progress_remaining)
+        return self._imitate(rates, smoothed)
+
+    def _warm_up(self) -> float | None:
+        config = self.config
+        if self._smoothed is None:
             smoothed = self._which_are_smoothed(config.warm_up)
             rates = np.full(config.warm_up, config.warm_up_rate)
         else:
             smoothed = self._which_are_smoothed(config.smooth_warm_up)
             falling = np.linspace(1, _LAST_WARM_UP_RATE, config.smooth_warm_up)
             rates = falling * np.where(smoothed, config.smooth_warm_up_rate, config.warm_up_rate)
-        loss = self._imitate(rates, smoothed)
-        if loss is not None:
-            self.logger.record("imitation/loss", loss)
+        return self._imitate(rates, smoothed)
 
     def _which_are_smoothed(self, steps: int) -> npt.NDArray[np.bool_]:
         return self._rng.random(steps) < self.smooth_share
 
-    def _warm_up_while_it_helps(self) -> float:
-        """Take the warm-up's steps until validation rows get no likelier; returns their loss.
+    def _warm_up_that_helps(self) -> float:
+        """Take the warm-up that makes validation rows the likelier; returns their loss.
+
+        Whether a Gaussian mixture knows more of a table than its rows teach, they alone can tell:
+        on numbers that depend on each other in curves it may know less.
+        """
+        policy, optimizer = self.model.policy, self._optimizer
+        assert isinstance(policy, AutoregressivePolicy)
+        records = self._validation_records()
+        if self._smoothed is None:
+            return self._warm_up_while_it_helps(records)
+        untaught = copy_of_weights(policy.actor)
+        self._warm_up()
+        loss, weights = self._mean_loss(policy, records), copy_of_weights(policy.actor)
+        policy.actor.load_state_dict(untaught)
+        rng, share, device = self._rng, self.smooth_share, self.model.device
+        self._rng, self.smooth_share = np.random.default_rng([self._seed, 2]), 0.0
+        self._optimizer = self._new_optimizer(policy)
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            loss_of_real = self._warm_up_while_it_helps(records)
+        print("CHOICE real", loss_of_real, "smoothed", loss, share)  # XXX
+        if loss_of_real < loss:
+            return loss_of_real
+        policy.actor.load_state_dict(weights)
+        self._rng, self.smooth_share, self._optimizer = rng, share, optimizer
+        self._rate = self.config.rate
+        self._set_pace()
+        return loss
+
+    def _warm_up_while_it_helps(self, records: torch.Tensor) -> float:
+        """Take steps on real rows until ``records`` get no likelier; returns their loss.
 
         How long a table can be imitated before its rows are memorised depends on its rows, columns
         and dependences together: no rule of the number of rows knows it.
         """
         policy, config = self.model.policy, self.config
         assert isinstance(policy, AutoregressivePolicy)
-        records = self._validation_records()
         best, weights = self._mean_loss(policy, records), copy_of_weights(policy.actor)
         rate, cuts = config.warm_up_rate, 0
         helped: float | None = None
@@ -318,15 +357,17 @@ class ImitationCallback(BaseCallback):
         return -distribution.mean_log_shares(shares).mean()
 
     def state_dict(self) -> dict[str, Any]:
-        """Optimiser, random state, counter and rate; no real row."""
+        """Optimiser, random state, counter, rate and share; no real row."""
         return {
             "optimizer": None if self._optimizer is None else self._optimizer.state_dict(),
             "rng": self._rng,
             "rollouts": self._rollouts,
             "rate": self._rate,
+            "smooth_share": self.smooth_share,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Put back what :meth:`state_dict` gave, before training starts."""
         self._saved, self._rng = state["optimizer"], state["rng"]
         self._rollouts, self._rate = int(state["rollouts"]), float(state["rate"])
+        self.smooth_share = float(state["smooth_share"])

@@ -51,18 +51,16 @@ def fit_smoothed_records(
     train: pd.DataFrame,
     components: int,
     rng: np.random.Generator,
-    *,
-    levels: bool,
 ) -> tuple[SmoothedRecords, float] | None:
     """Return smoothed records and how far a table trusts them, None where it does not.
 
-    Tables of at most 200 features that are mostly numbers do, wholly. So do, where ``levels``
-    allows it and rows (or groups of them) are five times as many as features, others whose
-    correlations, those of single levels and of missing values among them, smoothed records miss by
-    no more than the rows do by chance. What is missed beyond that is their own error, and the more
-    it is the less they are worth imitating: one over the misses in units of chance, as when an
-    estimate with an error of its own is weighed against a noisy one without. Those that miss more
-    than four times as much are left alone.
+    Tables of at most 200 features that are mostly numbers do, wholly. So do, where rows (or groups
+    of them) are five times as many as features, others whose correlations, those of single levels
+    and of missing values among them, smoothed records miss by no more than the rows do by chance.
+    What is missed beyond that is their own error, and the more it is the less they are worth
+    imitating: one over the misses in units of chance, as when an estimate with an error of its own
+    is weighed against a noisy one without. Those that miss more than four times as much are left
+    alone.
 
     Where values are missing together, or levels go with each other in no order, one axis a feature
     misses much. Where it misses twice as much as chance and more, a second mixture tells missing
@@ -71,13 +69,12 @@ def fit_smoothed_records(
 
     Args:
         encoder, train, components, rng: as for :class:`SmoothedRecords`.
-        levels: whether a table may be mostly levels, repeated values and missing ones.
 
     Returns:
         The records, and a share in (0, 1].
     """
     numbers, enough = continuous_share(encoder) > _LEAST_CONTINUOUS, _enough_rows(encoder, train)
-    if encoder.n_features > _MOST_FEATURES or not (numbers or (levels and enough)):
+    if encoder.n_features > _MOST_FEATURES or not (numbers or enough):
         return None
     smoothed = SmoothedRecords(encoder, train, components, rng)
     several = _has_several_axes(encoder, train)

@@ -34,7 +34,7 @@ from rlsyn_env.core import RecordCore
 from rlsyn_env.errors import ConfigError
 from rlsyn_env.files import write_text
 
-FORMAT = 4
+FORMAT = 5
 KEEP = 2
 AGENT, STATE, REPLAY, LATEST = "agent.zip", "state.pt", "replay.npz", "latest"
 _PARTS_OF_STATE = frozenset(

@@ -153,6 +153,64 @@ def test_where_no_step_of_the_warm_up_helps_the_later_ones_are_smaller_still(
     assert model.lr_schedule(1.0) == pytest.approx(1e-3 * 0.3**4)
 
 
+def test_validation_rows_decide_whether_smoothed_records_are_imitated() -> None:
+    rng = np.random.default_rng(0)
+    angle, noise = rng.uniform(0, 2 * np.pi, 900), rng.normal(size=(900, 8))
+    lines = pd.DataFrame(noise[:, :1] + 0.3 * noise).add_prefix("x")
+    circle = pd.DataFrame({"x": np.cos(angle), "y": np.sin(angle)}) + 0.05 * noise[:, :2]
+    config = ImitationConfig(
+        warm_up=300,
+        warm_up_rate=5e-3,
+        dropout=0.0,
+        smooth=0.9,
+        smooth_warm_up=150,
+        components=1,
+        steps=0,
+    )
+
+    def learnt(rows: pd.DataFrame, *, watched: bool, tried: int | None = None):
+        model = model_on(rows[:-100], learning_rate=0.0)
+        options = config if tried is None else dataclasses.replace(config, warm_up=tried)
+        callback = ImitationCallback(
+            model.env.core.encoder,
+            rows[:-100],
+            options,
+            validation=rows[-100:] if watched else None,
+        )
+        assert callback.smooth_share == 0.9
+        model.learn(steps(model, 1), callback=callback)
+        return model, callback
+
+    def off_the_circle(model) -> float:
+        return float(generate_table(model, model.env, 600).pow(2).sum(axis=1).std())
+
+    model, callback = learnt(circle[200:], watched=True)
+    assert callback.smooth_share == 0
+    blind, callback = learnt(circle[200:], watched=False)
+    assert callback.smooth_share == 0.9
+    assert off_the_circle(model) < 0.7 * off_the_circle(blind)
+
+    model, callback = learnt(lines[750:], watched=True)
+    assert callback.smooth_share == 0.9
+    assert model.lr_schedule(1.0) == 0
+    # What was tried and not kept leaves no trace.
+    other, _ = learnt(lines[750:], watched=True, tried=1)
+    for a, b in zip(model.policy.parameters(), other.policy.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_a_resumed_run_keeps_to_what_validation_rows_decided(table) -> None:
+    encoder = RecordEncoder.fit(table)
+    config = ImitationConfig(smooth=0.9, components=1)
+    decided = ImitationCallback(encoder, table[:200], config, validation=table[200:])
+    state = decided.state_dict() | {"smooth_share": 0.0, "rollouts": 1}
+    resumed = ImitationCallback(encoder, table[:200], config, validation=table[200:])
+    assert resumed.smooth_share == 0.9
+    resumed.load_state_dict(state)
+    assert resumed.smooth_share == 0
+    assert resumed.state_dict()["smooth_share"] == 0
+
+
 @pytest.mark.slow
 def test_rare_codes_are_counted_although_features_are_forgotten() -> None:
     rng = np.random.default_rng(0)

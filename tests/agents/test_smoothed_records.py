@@ -175,20 +175,19 @@ def test_missed_correlations_are_told_in_units_of_chance() -> None:
 
 
 def test_tables_of_numbers_and_those_that_a_gaussian_knows_are_smoothed(table) -> None:
-    def share(rows: pd.DataFrame, *, levels: bool) -> float:
+    def share(rows: pd.DataFrame) -> float:
         encoder = RecordEncoder.fit(rows)
-        fitted = fit_smoothed_records(encoder, rows, 2, np.random.default_rng(0), levels=levels)
+        fitted = fit_smoothed_records(encoder, rows, 2, np.random.default_rng(0))
         return 0.0 if fitted is None else fitted[1]
 
-    assert share(table, levels=False) == 1
-    assert share(table[:12], levels=False) == 1
+    assert share(table) == 1
+    assert share(table[:12]) == 1
     rounded = table.assign(**{name: table["x"].round() for name in ("a", "b", "c", "d")})
-    assert share(rounded, levels=False) == 0
-    assert share(rounded, levels=True) == 1
-    assert share(rounded[:34], levels=True) == 0  # of 7 columns
+    assert share(rounded) == 1
+    assert share(rounded[:34]) == 0  # of 7 columns
     wide = pd.DataFrame(np.random.default_rng(0).normal(size=(30, 201))).add_prefix("x")
-    assert share(wide, levels=True) == 0
-    assert share(rounded[["a"]], levels=True) == 1  # nothing to miss
+    assert share(wide) == 0
+    assert share(rounded[["a"]]) == 1  # nothing to miss
 
 
 def test_the_more_dependences_are_missed_the_less_are_smoothed_records_trusted() -> None:
@@ -202,7 +201,7 @@ def test_the_more_dependences_are_missed_the_less_are_smoothed_records_trusted()
     def fitted(rows: int) -> tuple[SmoothedRecords, float] | None:
         part = table[:rows]
         encoder = RecordEncoder.fit(part)
-        return fit_smoothed_records(encoder, part, 1, np.random.default_rng(0), levels=True)
+        return fit_smoothed_records(encoder, part, 1, np.random.default_rng(0))
 
     few, more = fitted(30), fitted(60)
     assert few is not None
@@ -260,8 +259,8 @@ def test_values_that_are_missing_together_are_told_one_after_the_other(sites) ->
     def together(table: pd.DataFrame) -> float:
         return float((table["ecg"].isna() == table["scan"].isna()).mean())
 
-    assert together(sites) == 1
-    assert together(drawn[True]) > together(drawn[False]) + 0.02
+    assert together(sites) == together(drawn[True]) == 1
+    assert together(drawn[False]) < 0.98
     numbers = sites[["ecg", "scan"]].corr().iloc[0, 1]
     assert drawn[True]["ecg"].corr(drawn[True]["scan"]) == pytest.approx(numbers, abs=0.08)
     for column in ("ecg", "scan", "blood"):
@@ -271,10 +270,36 @@ def test_values_that_are_missing_together_are_told_one_after_the_other(sites) ->
             atol=0.03,
         )
     assert missed[True] < missed[False] / 2
-    fitted = fit_smoothed_records(encoder, sites, 4, np.random.default_rng(0), levels=True)
+    fitted = fit_smoothed_records(encoder, sites, 4, np.random.default_rng(0))
     assert fitted is not None
     assert fitted[1] == pytest.approx(1 / missed[True], rel=0.4)
-    assert together(encoder.decode(fitted[0].draw(20_000, rng))) > 0.92
+    assert together(encoder.decode(fitted[0].draw(20_000, rng))) == 1
+
+
+def test_what_is_missing_with_something_else_is_certain_once_that_is_known(sites) -> None:
+    encoder = RecordEncoder.fit(sites)
+    smoothed = SmoothedRecords(encoder, sites, 4, np.random.default_rng(0), one_by_one=True)
+    most = max(feature.n_cells for feature in encoder.features)
+    edges = np.ones((encoder.n_features, most + 1), dtype=np.float32)
+    for of_feature, feature in zip(edges, encoder.features, strict=True):
+        of_feature[: feature.n_cells + 1] = feature.edges
+    records, shares = smoothed.draw_with_shares(4000, np.random.default_rng(0), edges)
+    missing = {
+        name: (
+            encoder.features[j].cells_of(records[:, j].numpy()) == encoder.features[j].missing_cell,
+            shares[:, j, encoder.features[j].missing_cell].numpy(),
+        )
+        for name, j in ((n, encoder.feature_names.index(n)) for n in ("ecg", "scan", "blood"))
+    }
+    is_missing, share = missing["scan"]
+    np.testing.assert_array_equal(is_missing, missing["ecg"][0])
+    np.testing.assert_array_equal(share, is_missing)
+    # Of the first that is missing, and of one that is missing elsewhere, nothing makes it certain.
+    for name in ("ecg", "blood"):
+        is_missing, share = missing[name]
+        assert is_missing.mean() == pytest.approx(share.mean(), abs=0.03)
+        assert ((share > 0.02) & (share < 0.98)).mean() > 0.2
+    np.testing.assert_allclose(shares.sum(dim=2).mean(dim=0), 1, atol=0.03)
 
 
 def test_numbers_that_are_missing_together_are_told_one_after_the_other() -> None:
@@ -286,7 +311,7 @@ def test_numbers_that_are_missing_together_are_told_one_after_the_other() -> Non
     encoder = RecordEncoder.fit(table)
     rng = np.random.default_rng(0)
     plain = SmoothedRecords(encoder, table, 2, rng).draw(20_000, rng)
-    fitted = fit_smoothed_records(encoder, table, 2, rng, levels=False)
+    fitted = fit_smoothed_records(encoder, table, 2, rng)
     assert fitted is not None
     smoothed, share = fitted
     assert share == 1
@@ -302,7 +327,7 @@ def test_numbers_that_are_missing_together_are_told_one_after_the_other() -> Non
         < 0.1
         < drawn["x7"][drawn["x3"].notna()].mean()
     )
-    few = fit_smoothed_records(encoder, table[:64], 2, np.random.default_rng(0), levels=False)
+    few = fit_smoothed_records(encoder, table[:64], 2, np.random.default_rng(0))
     assert few is not None
     one_axis = SmoothedRecords(encoder, table[:64], 2, np.random.default_rng(0))
     drawn = [one.draw(100, np.random.default_rng(1)) for one in (one_axis, few[0])]
@@ -320,7 +345,7 @@ def test_one_by_one_is_only_tried_where_it_can_help(sites, monkeypatch) -> None:
     def tried(table: pd.DataFrame) -> list[bool]:
         built.clear()
         encoder = RecordEncoder.fit(table)
-        fit_smoothed_records(encoder, table, 2, np.random.default_rng(0), levels=True)
+        fit_smoothed_records(encoder, table, 2, np.random.default_rng(0))
         return list(built)
 
     monkeypatch.setattr(SmoothedRecords, "__init__", counting)
@@ -351,7 +376,7 @@ def test_few_rows_do_not_tell_what_levels_of_their_own_go_with() -> None:
         rows, records = encoder.encode(table, rng), smoothed.draw(20_000, rng)
         missed.append(missed_correlations(encoder, rows, records))
     assert missed[1] < missed[0] / 2
-    fitted = fit_smoothed_records(encoder, table, 4, np.random.default_rng(0), levels=True)
+    fitted = fit_smoothed_records(encoder, table, 4, np.random.default_rng(0))
     assert fitted is not None
     assert fitted[1] == pytest.approx(1 / max(missed[0], 1), rel=0.3)
 
@@ -367,11 +392,11 @@ def test_of_many_rows_only_a_sample_is_encoded(table, monkeypatch) -> None:
     monkeypatch.setattr(smoothed_records, "_MOST_ENCODED", 200)
     monkeypatch.setattr(RecordEncoder, "encode", counting)
     encoder = RecordEncoder.fit(table)
-    assert fit_smoothed_records(encoder, table, 2, np.random.default_rng(0), levels=False)
+    assert fit_smoothed_records(encoder, table, 2, np.random.default_rng(0))
     assert encoded == [200]
     table = table.assign(**{name: table["x"].round() for name in ("a", "b", "c", "d")})
     encoder = RecordEncoder.fit(table)
-    assert fit_smoothed_records(encoder, table, 2, np.random.default_rng(0), levels=True)
+    assert fit_smoothed_records(encoder, table, 2, np.random.default_rng(0))
     assert encoded == [200, 200, 200]
 
 
@@ -386,7 +411,7 @@ def test_one_axis_a_feature_stays_where_more_miss_as_much() -> None:
     plain = SmoothedRecords(encoder, table, 2, np.random.default_rng(0))
     rows, records = encoder.encode(table, rng), plain.draw(20_000, rng)
     assert missed_correlations(encoder, rows, records) > 2
-    fitted = fit_smoothed_records(encoder, table, 2, np.random.default_rng(0), levels=False)
+    fitted = fit_smoothed_records(encoder, table, 2, np.random.default_rng(0))
     assert fitted is not None
     drawn = [one.draw(100, np.random.default_rng(1)) for one in (plain, fitted[0])]
     np.testing.assert_array_equal(*drawn)
