@@ -27,7 +27,7 @@ class LatentAxes:
     Args:
         axes: of every feature, at least one.
         missing_with: ``(d,)`` the first feature that is missing in the same rows, its own index
-            where there is none before it. Where both ask first whether they are missing, it is
+            where there is none before it. Of those that ask first whether they are missing, it is
             asked once: their first axes lie on one coordinate.
 
     Attributes:
@@ -43,9 +43,11 @@ class LatentAxes:
         self.feature_of: IntArray = np.repeat(np.arange(len(axes)), [len(one) for one in axes])
         first = np.searchsorted(self.feature_of, np.arange(len(axes)))
         same: IntArray = np.arange(len(self._axes))
-        for j, other in enumerate(missing_with or range(len(axes))):
-            if len(axes[j]) > 1 and len(axes[other]) > 1:
-                same[first[j]] = first[other]
+        asks_for: dict[int, int] = {}
+        for j, together in enumerate(missing_with or range(len(axes))):
+            if len(axes[j]) > 1:
+                same[first[j]] = first[asks_for.setdefault(together, j)]
+        self._asked = [self._axes[k] for k in same]
         self.is_repeated: npt.NDArray[np.bool_] = same != np.arange(len(same))
         self.coordinate_of: IntArray = (np.cumsum(~self.is_repeated) - 1)[same]
 
@@ -62,9 +64,8 @@ class LatentAxes:
         """Return which axes ``(n, A)`` are asked: those whose feature no earlier one has told."""
         reached = np.ones((len(coordinates), len(self._axes)), dtype=bool)
         for k in np.flatnonzero(np.diff(self.feature_of) == 0):
-            at = self.coordinate_of[k]
-            asked = self._axes[np.flatnonzero(self.coordinate_of == at)[0]]
-            reached[:, k + 1] = reached[:, k] & ~asked.tells(coordinates[:, at])
+            told = self._asked[k].tells(coordinates[:, self.coordinate_of[k]])
+            reached[:, k + 1] = reached[:, k] & ~told
         return reached
 
     def records(self, coordinates: FloatArray) -> Float32Array:
