@@ -72,7 +72,7 @@ class ImitationConfig:
             (:class:`~agents.callbacks.smoothed_records.SmoothedRecords`) in place of real ones,
             with nothing hidden, and imitate all that each feature could have been. Only on tables
             of at most 200 features that are mostly numbers or whose correlations it has; the
-            further it misses them, the smaller is the share
+            further it misses them, or what lies on curves, the smaller is the share
             (:func:`~agents.callbacks.smoothed_records.fit_smoothed_records`). Where validation rows
             are kept they decide between this share and none.
         smooth_warm_up: length of the warm-up in place of ``warm_up`` where records are smoothed;

@@ -9,7 +9,14 @@ from rlsyn_env.tables.encoder import RecordEncoder
 from rlsyn_env.tables.feature_maps import FeatureMap, Float32Array, FloatArray
 
 
-def missed_correlations(encoder: RecordEncoder, rows: Float32Array, records: Float32Array) -> float:
+def missed_correlations(
+    encoder: RecordEncoder,
+    rows: Float32Array,
+    records: Float32Array,
+    *,
+    independent: int | None = None,
+    curves: bool = False,
+) -> float:
     """Return the squared differences of correlations over those that chance alone would make.
 
     Of every two columns of different features: ranks of numbers, one column for each level, one
@@ -20,28 +27,38 @@ def missed_correlations(encoder: RecordEncoder, rows: Float32Array, records: Flo
         encoder: of both.
         rows: ``(n, d)`` encoded rows.
         records: ``(m, d)``, many more.
+        independent: how many of the rows are, where several are of one group; None: all.
+        curves: whether numbers have a further column: how far their ranks lie from the middle.
+            What depends on a number in a curve may be uncorrelated with it and not with this.
     """
     parts = [
-        (_columns(feature, rows[:, j]), _columns(feature, records[:, j]))
+        (_columns(feature, rows[:, j], curves), _columns(feature, records[:, j], curves))
         for j, feature in enumerate(encoder.features)
     ]
     feature_of = np.repeat(np.arange(len(parts)), [first.shape[1] for first, _ in parts])
     of_rows, of_records = (_correlations(np.hstack(side)) for side in zip(*parts, strict=True))
     pairs = feature_of[:, None] != feature_of
-    return float(np.square(of_rows - of_records)[pairs].mean() * len(rows)) if pairs.any() else 0.0
+    n = len(rows) if independent is None else independent
+    return float(np.square(of_rows - of_records)[pairs].mean() * n) if pairs.any() else 0.0
 
 
-def _columns(feature: FeatureMap, u: Float32Array) -> FloatArray:
+def _columns(feature: FeatureMap, u: Float32Array, curves: bool) -> FloatArray:
     """Return what a feature's coordinates ``(n,)`` say, as columns ``(n, k)``."""
     cells = feature.cells_of(u)
     if not feature.ordered:
         return (cells[:, None] == np.arange(feature.n_cells)).astype(np.float64)
     ranks = LatentAxis(feature).middles(u)
-    if feature.missing_cell is None:
-        return ranks[:, None]
-    missing = cells == feature.missing_cell
-    ranks[missing] = ranks[~missing].mean() if not missing.all() else 0.0
-    return np.column_stack([ranks, missing])
+    present = np.ones(len(u), dtype=bool)
+    columns = [ranks]
+    if feature.missing_cell is not None:
+        present = cells != feature.missing_cell
+        columns.append(~present)
+    middle = ranks[present].mean() if present.any() else 0.0
+    ranks[~present] = middle
+    two_values = feature.is_atom.all() and feature.n_cells - len(columns) < 2
+    if curves and not two_values:
+        columns.append(np.abs(ranks - middle))
+    return np.column_stack(columns)
 
 
 def _correlations(columns: FloatArray) -> FloatArray:

@@ -62,6 +62,10 @@ def fit_smoothed_records(
     is weighed against a noisy one without. Those that miss more than four times as much are left
     alone.
 
+    No correlation tells of numbers that depend on each other in curves, which no Gaussian knows.
+    Where correlations with how far numbers lie from their middle are missed too, by more than four
+    times chance over all, records are trusted as much less.
+
     Where values are missing together, or levels go with each other in no order, one axis a feature
     misses much. Where it misses twice as much as chance and more, a second mixture tells missing
     values and levels one after the other, if rows are five times as many as its axes too, and takes
@@ -77,18 +81,20 @@ def fit_smoothed_records(
     if encoder.n_features > _MOST_FEATURES or not (numbers or enough):
         return None
     smoothed = SmoothedRecords(encoder, train, components, rng)
-    several = _has_several_axes(encoder, train)
-    if numbers and not several:
-        return smoothed, 1.0
-    missed = _missed(smoothed, encoder, train, rng)
-    if several and missed > _MISSED_BY_ONE_AXIS:
-        others = SmoothedRecords(encoder, train, components, rng, one_by_one=True)
-        missed_by_others = _missed(others, encoder, train, rng)
-        if missed_by_others < _MISSED_BY_SEVERAL * missed:
-            smoothed, missed = others, missed_by_others
-    if numbers:
-        return smoothed, 1.0
-    return None if missed > _MOST_MISSED else (smoothed, 1 / max(missed, 1.0))
+    several, share = _has_several_axes(encoder, train), 1.0
+    if several or not numbers:
+        missed = _missed(smoothed, encoder, train, rng)
+        if several and missed > _MISSED_BY_ONE_AXIS:
+            others = SmoothedRecords(encoder, train, components, rng, one_by_one=True)
+            missed_by_others = _missed(others, encoder, train, rng)
+            if missed_by_others < _MISSED_BY_SEVERAL * missed:
+                smoothed, missed = others, missed_by_others
+        if not numbers:
+            if missed > _MOST_MISSED:
+                return None
+            share = 1 / max(missed, 1.0)
+    missed_with_curves = _missed(smoothed, encoder, train, rng, curves=True)
+    return smoothed, share * _MOST_MISSED / max(missed_with_curves, _MOST_MISSED)
 
 
 def _missed(
@@ -96,11 +102,19 @@ def _missed(
     encoder: RecordEncoder,
     train: pd.DataFrame,
     rng: np.random.Generator,
+    *,
+    curves: bool = False,
 ) -> float:
     drawn = smoothed.draw(_DRAWN_TO_COMPARE, rng)
     most = min(len(train), _MOST_ENCODED)
     rows = train if most == len(train) else train.sample(most, random_state=rng)
-    return missed_correlations(encoder, encoder.encode(rows, rng), drawn)
+    return missed_correlations(
+        encoder,
+        encoder.encode(rows, rng),
+        drawn,
+        independent=_independent_rows(encoder, rows),
+        curves=curves,
+    )
 
 
 def _has_several_axes(encoder: RecordEncoder, train: pd.DataFrame) -> bool:

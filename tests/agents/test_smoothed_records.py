@@ -174,6 +174,58 @@ def test_missed_correlations_are_told_in_units_of_chance() -> None:
     assert missed_correlations(alone, few[:, 1:2], same[:, 1:2]) == 0
 
 
+def on_curves(rows: int, seed: int = 0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    angle, noise = rng.uniform(0, 2 * np.pi, rows), rng.normal(size=(rows, 3))
+    table = pd.DataFrame({"x": np.cos(angle), "y": np.sin(angle), "z": noise[:, 0] ** 2})
+    return (table + 0.1 * noise).assign(w=noise[:, 0])
+
+
+def test_correlations_do_not_tell_of_curves_and_distances_from_the_middle_do() -> None:
+    rng = np.random.default_rng(0)
+    table = on_curves(20_600)
+    encoder = RecordEncoder.fit(table)
+    encoded = encoder.encode(table, rng)
+    few, same, apart = encoded[:600], encoded[600:], rng.random((20_000, 4)).astype(np.float32)
+    assert missed_correlations(encoder, few, apart) == pytest.approx(1, abs=0.8)
+    assert missed_correlations(encoder, few, apart, curves=True) > 10
+    assert missed_correlations(encoder, few, same, curves=True) == pytest.approx(1, abs=0.8)
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.3])
+def test_tables_on_curves_are_smoothed_the_less_the_more_rows_tell(missing) -> None:
+    def share(table: pd.DataFrame) -> float:
+        fitted = fit_smoothed_records(RecordEncoder.fit(table), table, 2, np.random.default_rng(0))
+        return 0.0 if fitted is None else fitted[1]
+
+    table = on_curves(1200)
+    table = table.mask(np.random.default_rng(1).random(table.shape) < missing)
+    assert 0 < share(table) < 0.8 * share(table[:300])
+    rng = np.random.default_rng(2)
+    shuffled = table.apply(lambda column: rng.permutation(column))
+    assert share(shuffled) == 1
+    yes_or_no = pd.DataFrame(np.random.default_rng(0).random((300, 6)) < 0.3).add_prefix("x")
+    assert share(yes_or_no) == 1
+
+
+def test_rows_of_one_group_are_one_row_where_chance_is_told() -> None:
+    rng = np.random.default_rng(0)
+    patients = pd.DataFrame(rng.normal(size=(60, 4))).add_prefix("x")
+    table = patients.loc[np.repeat(np.arange(60), 10)].reset_index(drop=True)
+    table = (table + 0.05 * rng.normal(size=table.shape)).round(1)
+    table["who"] = np.repeat(np.arange(60), 10)
+    schema = infer_schema(table, group="who")
+    encoder = RecordEncoder.fit(table, schema)
+    rows, apart = encoder.encode(table, rng), rng.random((20_000, 4)).astype(np.float32)
+    missed = missed_correlations(encoder, rows, apart)
+    of_groups = missed_correlations(encoder, rows, apart, independent=60)
+    assert of_groups == pytest.approx(missed / 10)
+    assert of_groups == pytest.approx(1, abs=0.8)
+    fitted = fit_smoothed_records(encoder, table, 1, rng)
+    assert fitted is not None
+    assert fitted[1] > 0.6
+
+
 def test_tables_of_numbers_and_those_that_a_gaussian_knows_are_smoothed(table) -> None:
     def share(rows: pd.DataFrame) -> float:
         encoder = RecordEncoder.fit(rows)
@@ -358,9 +410,8 @@ def test_one_by_one_is_only_tried_where_it_can_help(sites, monkeypatch) -> None:
     assert tried(shuffled) == [False]  # no more is missed than by chance
     monkeypatch.setattr(smoothed_records, "_MOST_FEATURES", 8)
     assert tried(sites) == [False]
-    monkeypatch.delattr(smoothed_records, "missed_correlations")
     numbers = pd.DataFrame(rng.normal(size=(300, 3))).add_prefix("x")
-    assert tried(numbers) == [False]  # nothing to tell one by one, so nothing is measured
+    assert tried(numbers) == [False]  # nothing to tell one by one
 
 
 def test_few_rows_do_not_tell_what_levels_of_their_own_go_with() -> None:
@@ -393,11 +444,11 @@ def test_of_many_rows_only_a_sample_is_encoded(table, monkeypatch) -> None:
     monkeypatch.setattr(RecordEncoder, "encode", counting)
     encoder = RecordEncoder.fit(table)
     assert fit_smoothed_records(encoder, table, 2, np.random.default_rng(0))
-    assert encoded == [200]
+    assert encoded == [200, 200]
     table = table.assign(**{name: table["x"].round() for name in ("a", "b", "c", "d")})
     encoder = RecordEncoder.fit(table)
     assert fit_smoothed_records(encoder, table, 2, np.random.default_rng(0))
-    assert encoded == [200, 200, 200]
+    assert encoded == [200] * 5
 
 
 def test_one_axis_a_feature_stays_where_more_miss_as_much() -> None:
