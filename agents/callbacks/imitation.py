@@ -74,7 +74,7 @@ class ImitationConfig:
             of at most 200 features that are mostly numbers or whose correlations it has; the
             further it misses them, or what lies on curves, the smaller is the share
             (:func:`~agents.callbacks.smoothed_records.fit_smoothed_records`). Where validation rows
-            are kept they decide between this share and none.
+            are kept, they decide instead, between all of it and none.
         smooth_warm_up: length of the warm-up in place of ``warm_up`` where records are smoothed;
             its rate falls linearly to a tenth. Longer, as they teach no row.
         smooth_warm_up_rate: learning rate of its steps on smoothed records, which are less noisy.
@@ -128,8 +128,8 @@ class ImitationCallback(BaseCallback):
 
     Attributes:
         smooth_share: of the steps that imitate smoothed records, in [0, 1]: ``config.smooth`` where
-            they do the table justice, less the less they do; from the warm-up on 0 where validation
-            rows prefer the real ones.
+            they do the table justice, less the less they do. Where validation rows are kept, all
+            of it, and 0 from the warm-up on if real rows make them likelier.
 
     Raises:
         ConfigError: when training starts with a policy that has no likelihood of whole records.
@@ -238,6 +238,8 @@ class ImitationCallback(BaseCallback):
         records = self._validation_records()
         if self._smoothed is None:
             return self._warm_up_while_it_helps(records)
+        if not self.config.smooth_warm_up:
+            return self._mean_loss(policy, records)
         untaught = copy_of_weights(policy.actor)
         self._warm_up()
         loss, weights = self._mean_loss(policy, records), copy_of_weights(policy.actor)
@@ -247,8 +249,7 @@ class ImitationCallback(BaseCallback):
         self._optimizer = self._new_optimizer(policy)
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
             loss_of_real = self._warm_up_while_it_helps(records)
-        print("CHOICE real", loss_of_real, "smoothed", loss, share)  # XXX
-        if loss_of_real < loss:
+        if not loss <= loss_of_real:  # or is no number
             return loss_of_real
         policy.actor.load_state_dict(weights)
         self._rng, self.smooth_share, self._optimizer = rng, share, optimizer

@@ -27,11 +27,12 @@ class LatentAxes:
     Args:
         axes: of every feature, at least one.
         missing_with: ``(d,)`` the first feature that is missing in the same rows, its own index
-            where there is none before it. Of those that ask first whether they are missing, it is
-            asked once: their first axes lie on one coordinate.
+            where there is none before it. Of those whose first axis begins with what is missing, it
+            is asked once: those axes lie on one coordinate.
 
     Attributes:
         feature_of: ``(A,)`` the feature of each.
+        n_coordinates: L.
         coordinate_of: ``(A,)`` at which of the L <= A coordinates each lies.
         is_repeated: ``(A,)`` whether an earlier one lies at the same coordinate.
     """
@@ -45,11 +46,11 @@ class LatentAxes:
         same: IntArray = np.arange(len(self._axes))
         asks_for: dict[int, int] = {}
         for j, together in enumerate(missing_with or range(len(axes))):
-            if len(axes[j]) > 1:
+            if axes[j][0].asks_whether_missing:
                 same[first[j]] = first[asks_for.setdefault(together, j)]
-        self._asked = [self._axes[k] for k in same]
         self.is_repeated: npt.NDArray[np.bool_] = same != np.arange(len(same))
         self.coordinate_of: IntArray = (np.cumsum(~self.is_repeated) - 1)[same]
+        self.n_coordinates = int((~self.is_repeated).sum())
 
     def coordinates(self, records: Float32Array) -> FloatArray:
         """Return where encoded records ``(n, d)`` lie, ``(n, L)`` in [0, 1)."""
@@ -64,7 +65,7 @@ class LatentAxes:
         """Return which axes ``(n, A)`` are asked: those whose feature no earlier one has told."""
         reached = np.ones((len(coordinates), len(self._axes)), dtype=bool)
         for k in np.flatnonzero(np.diff(self.feature_of) == 0):
-            told = self._asked[k].tells(coordinates[:, self.coordinate_of[k]])
+            told = self._axes[k].tells(coordinates[:, self.coordinate_of[k]])
             reached[:, k + 1] = reached[:, k] & ~told
         return reached
 
@@ -120,7 +121,8 @@ def one_after_the_other(feature: FeatureMap, order: IntArray, rows: int) -> list
         asked += sorted(present, key=lambda cell: -of_cell[cell])
     left = [cell for cell in order if cell not in asked]
     while asked and (not left or (len(left) == 1 and feature.is_atom[left[0]])):
-        left.append(asked.pop())  # two levels share an axis: either is what the other is not
+        # Two levels share an axis: either is what the other is not.
+        left.insert(len(left) if asked[-1] != feature.missing_cell else 0, asked.pop())
     axes = []
     for k, cell in enumerate(asked):
         later = np.array([*asked[k + 1 :], *left])

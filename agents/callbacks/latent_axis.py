@@ -32,6 +32,7 @@ class LatentAxis:
         order: the same.
         edges: ``(s + 1,)`` between the s segments, from 0 to 1; s is m, or m + 1 with ``later``.
         is_atom: ``(s,)``, whether rows that lie in a segment may lie anywhere in it.
+        asks_whether_missing: whether the first of two segments is what is missing.
     """
 
     def __init__(
@@ -49,6 +50,9 @@ class LatentAxis:
         self.edges: FloatArray = np.concatenate([ends[: m + 1], beyond])
         self.is_atom: npt.NDArray[np.bool_] = np.append(
             np.asarray(feature.is_atom)[self.order], np.ones(len(beyond), dtype=bool)
+        )
+        self.asks_whether_missing = bool(
+            len(self.edges) == 3 and self.order[0] == feature.missing_cell
         )
         self._low = feature.edges[:-1].astype(np.float64)
         self._start, self._scale = np.zeros(feature.n_cells), 1 / width

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from agents.callbacks.latent_axis import LatentAxis
 from rlsyn_env.tables.encoder import RecordEncoder
@@ -28,37 +29,44 @@ def missed_correlations(
         rows: ``(n, d)`` encoded rows.
         records: ``(m, d)``, many more.
         independent: how many of the rows are, where several are of one group; None: all.
-        curves: whether numbers have a further column: how far their ranks lie from the middle.
-            What depends on a number in a curve may be uncorrelated with it and not with this.
+        curves: whether the pairs are those of another column of numbers with any: how far their
+            ranks lie from the middle. What depends on a number in a curve may be uncorrelated with
+            it and not with this.
     """
     parts = [
-        (_columns(feature, rows[:, j], curves), _columns(feature, records[:, j], curves))
+        (_columns(feature, rows[:, j]), _columns(feature, records[:, j]))
         for j, feature in enumerate(encoder.features)
     ]
+    is_distance = np.concatenate([_is_distance(feature) for feature in encoder.features])
     feature_of = np.repeat(np.arange(len(parts)), [first.shape[1] for first, _ in parts])
     of_rows, of_records = (_correlations(np.hstack(side)) for side in zip(*parts, strict=True))
     pairs = feature_of[:, None] != feature_of
+    pairs &= (is_distance[:, None] | is_distance) == curves
     n = len(rows) if independent is None else independent
     return float(np.square(of_rows - of_records)[pairs].mean() * n) if pairs.any() else 0.0
 
 
-def _columns(feature: FeatureMap, u: Float32Array, curves: bool) -> FloatArray:
+def _columns(feature: FeatureMap, u: Float32Array) -> FloatArray:
     """Return what a feature's coordinates ``(n,)`` say, as columns ``(n, k)``."""
     cells = feature.cells_of(u)
     if not feature.ordered:
         return (cells[:, None] == np.arange(feature.n_cells)).astype(np.float64)
     ranks = LatentAxis(feature).middles(u)
     present = np.ones(len(u), dtype=bool)
-    columns = [ranks]
     if feature.missing_cell is not None:
         present = cells != feature.missing_cell
-        columns.append(~present)
-    middle = ranks[present].mean() if present.any() else 0.0
-    ranks[~present] = middle
-    two_values = feature.is_atom.all() and feature.n_cells - len(columns) < 2
-    if curves and not two_values:
-        columns.append(np.abs(ranks - middle))
-    return np.column_stack(columns)
+    ranks[~present] = ranks[present].mean() if present.any() else 0.0
+    distances = np.abs(ranks - ranks.mean())
+    distances[~present] = distances[present].mean() if present.any() else 0.0
+    columns = [ranks, distances, ~present]
+    return np.column_stack(columns[: len(_is_distance(feature))])
+
+
+def _is_distance(feature: FeatureMap) -> npt.NDArray[np.bool_]:
+    """Return which of :func:`_columns` ``(k,)`` says how far ranks lie from the middle."""
+    if not feature.ordered:
+        return np.zeros(feature.n_cells, dtype=bool)
+    return np.array([False, True] + [False] * (feature.missing_cell is not None))
 
 
 def _correlations(columns: FloatArray) -> FloatArray:

@@ -63,8 +63,8 @@ def fit_smoothed_records(
     alone.
 
     No correlation tells of numbers that depend on each other in curves, which no Gaussian knows.
-    Where correlations with how far numbers lie from their middle are missed too, by more than four
-    times chance over all, records are trusted as much less.
+    Those with how far numbers lie from their middle do: where they are missed by more than four
+    times chance beyond what other correlations are, records are trusted as much less.
 
     Where values are missing together, or levels go with each other in no order, one axis a feature
     misses much. Where it misses twice as much as chance and more, a second mixture tells missing
@@ -81,20 +81,17 @@ def fit_smoothed_records(
     if encoder.n_features > _MOST_FEATURES or not (numbers or enough):
         return None
     smoothed = SmoothedRecords(encoder, train, components, rng)
-    several, share = _has_several_axes(encoder, train), 1.0
-    if several or not numbers:
-        missed = _missed(smoothed, encoder, train, rng)
-        if several and missed > _MISSED_BY_ONE_AXIS:
-            others = SmoothedRecords(encoder, train, components, rng, one_by_one=True)
-            missed_by_others = _missed(others, encoder, train, rng)
-            if missed_by_others < _MISSED_BY_SEVERAL * missed:
-                smoothed, missed = others, missed_by_others
-        if not numbers:
-            if missed > _MOST_MISSED:
-                return None
-            share = 1 / max(missed, 1.0)
-    missed_with_curves = _missed(smoothed, encoder, train, rng, curves=True)
-    return smoothed, share * _MOST_MISSED / max(missed_with_curves, _MOST_MISSED)
+    missed = _missed(smoothed, encoder, train, rng)
+    if missed > _MISSED_BY_ONE_AXIS and _has_several_axes(encoder, train):
+        others = SmoothedRecords(encoder, train, components, rng, one_by_one=True)
+        missed_by_others = _missed(others, encoder, train, rng)
+        if missed_by_others < _MISSED_BY_SEVERAL * missed:
+            smoothed, missed = others, missed_by_others
+    if not numbers and missed > _MOST_MISSED:
+        return None
+    share = 1.0 if numbers else 1 / max(missed, 1.0)
+    curves = _missed(smoothed, encoder, train, rng, curves=True) - missed
+    return smoothed, share * _MOST_MISSED / max(curves, _MOST_MISSED)
 
 
 def _missed(
@@ -120,9 +117,11 @@ def _missed(
 def _has_several_axes(encoder: RecordEncoder, train: pd.DataFrame) -> bool:
     """Whether something can be told one by one, on 200 axes and a fifth of the rows at most."""
     n = _independent_rows(encoder, train)
+    rows = encoder.encode(train[:_MOST_ENCODED], np.random.default_rng(0))
     of_each = [one_after_the_other(f, np.arange(f.n_cells), n) for f in encoder.features]
-    axes = sum(map(len, of_each))
-    return encoder.n_features < axes <= _MOST_FEATURES and n >= _FEWEST_ROWS * axes
+    axes = LatentAxes(of_each, missing_together(encoder, rows)).n_coordinates
+    several = any(len(of_one) > 1 for of_one in of_each)
+    return several and axes <= _MOST_FEATURES and n >= _FEWEST_ROWS * axes
 
 
 def _enough_rows(encoder: RecordEncoder, train: pd.DataFrame) -> bool:

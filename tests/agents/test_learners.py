@@ -74,9 +74,10 @@ def test_the_average_is_a_mean_at_first_then_exponential(table) -> None:
     assert seen[0] == 1.0  # nothing of the untrained weights is left
 
 
-def test_a_resumed_run_with_all_three_ends_with_the_same_bits(new_run) -> None:
+@pytest.mark.parametrize(("warm_up", "smoothed"), [(20, False), (0, True)])
+def test_a_resumed_run_with_all_three_ends_with_the_same_bits(new_run, warm_up, smoothed) -> None:
     settings = {
-        "imitation": {"smooth_warm_up": 4, "smooth": 0.5},
+        "imitation": {"smooth_warm_up": 4, "smooth": 0.5, "warm_up": warm_up},
         "selection": {"measurements": 6, "min_rows": 10, "max_rows": 60},
     }
 
@@ -97,5 +98,7 @@ def test_a_resumed_run_with_all_three_ends_with_the_same_bits(new_run) -> None:
         learn(half, half_folder, checkpoint_seconds=0.0, extra_callbacks=(StopHalfway(),))
     again, _ = start("again", total_records=32 * 6)
     learn(again, half_folder, load_checkpoint(half_folder.checkpoints))
+    for run in (whole, again):
+        assert (run.learners["imitation"].smooth_share > 0) == smoothed
     for name, value in whole.model.policy.state_dict().items():
         assert torch.equal(value, again.model.policy.state_dict()[name]), name

@@ -174,6 +174,25 @@ def test_missed_correlations_are_told_in_units_of_chance() -> None:
     assert missed_correlations(alone, few[:, 1:2], same[:, 1:2]) == 0
 
 
+def test_missing_values_are_no_curves() -> None:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.normal(size=(300, 40))).add_prefix("x")
+    for panel in range(4):
+        table.loc[rng.random(300) < 0.35, table.columns[panel::4]] = np.nan
+    fitted = fit_smoothed_records(RecordEncoder.fit(table), table, 2, np.random.default_rng(0))
+    assert fitted is not None
+    assert fitted[1] == 1
+
+
+def test_a_column_that_only_says_whether_there_was_a_test_is_missing_with_its_values(sites) -> None:
+    table = sites.assign(done=np.where(sites["ecg"].isna(), None, "yes"))
+    encoder = RecordEncoder.fit(table)
+    smoothed = SmoothedRecords(encoder, table, 4, np.random.default_rng(0), one_by_one=True)
+    drawn = encoder.decode(smoothed.draw(4000, np.random.default_rng(0)))
+    assert drawn["done"].isna().equals(drawn["ecg"].isna())
+    assert drawn["done"].isna().mean() == pytest.approx(table["done"].isna().mean(), abs=0.03)
+
+
 def on_curves(rows: int, seed: int = 0) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     angle, noise = rng.uniform(0, 2 * np.pi, rows), rng.normal(size=(rows, 3))
@@ -404,11 +423,12 @@ def test_one_by_one_is_only_tried_where_it_can_help(sites, monkeypatch) -> None:
     assert tried(sites) == [False, True]
     rng = np.random.default_rng(0)
     panel = pd.DataFrame(rng.normal(size=(170, 30))).add_prefix("x")
-    panel[rng.random(170) < 0.4] = np.nan
-    assert tried(panel) == [False]  # 60 axes
+    together = rng.random((170, 1)) < 0.4
+    assert tried(panel.mask(together ^ (rng.random(panel.shape) < 0.02))) == [False]  # 60 axes
+    assert tried(panel.mask(np.repeat(together, 30, axis=1))) == [False, True]  # 31
     shuffled = pd.DataFrame({name: rng.permutation(sites[name]) for name in sites})
     assert tried(shuffled) == [False]  # no more is missed than by chance
-    monkeypatch.setattr(smoothed_records, "_MOST_FEATURES", 8)
+    monkeypatch.setattr(smoothed_records, "_MOST_FEATURES", 7)
     assert tried(sites) == [False]
     numbers = pd.DataFrame(rng.normal(size=(300, 3))).add_prefix("x")
     assert tried(numbers) == [False]  # nothing to tell one by one
@@ -444,11 +464,11 @@ def test_of_many_rows_only_a_sample_is_encoded(table, monkeypatch) -> None:
     monkeypatch.setattr(RecordEncoder, "encode", counting)
     encoder = RecordEncoder.fit(table)
     assert fit_smoothed_records(encoder, table, 2, np.random.default_rng(0))
-    assert encoded == [200, 200]
+    assert encoded == [200] * 3
     table = table.assign(**{name: table["x"].round() for name in ("a", "b", "c", "d")})
     encoder = RecordEncoder.fit(table)
     assert fit_smoothed_records(encoder, table, 2, np.random.default_rng(0))
-    assert encoded == [200] * 5
+    assert encoded == [200] * 6
 
 
 def test_one_axis_a_feature_stays_where_more_miss_as_much() -> None:
