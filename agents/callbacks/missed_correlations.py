@@ -16,8 +16,7 @@ def missed_correlations(
     records: Float32Array,
     *,
     independent: int | None = None,
-    curves: bool = False,
-) -> float:
+) -> tuple[float, float]:
     """Return the squared differences of correlations over those that chance alone would make.
 
     Of every two columns of different features: ranks of numbers, one column for each level, one
@@ -29,9 +28,10 @@ def missed_correlations(
         rows: ``(n, d)`` encoded rows.
         records: ``(m, d)``, many more.
         independent: how many of the rows are, where several are of one group; None: all.
-        curves: whether the pairs are those of another column of numbers with any: how far their
-            ranks lie from the middle. What depends on a number in a curve may be uncorrelated with
-            it and not with this.
+
+    Returns:
+        Those, and those of another column of numbers with any: how far their ranks lie from the
+        middle. What depends on a number in a curve may be uncorrelated with it and not with this.
     """
     parts = [
         (_columns(feature, rows[:, j]), _columns(feature, records[:, j]))
@@ -40,10 +40,11 @@ def missed_correlations(
     is_distance = np.concatenate([_is_distance(feature) for feature in encoder.features])
     feature_of = np.repeat(np.arange(len(parts)), [first.shape[1] for first, _ in parts])
     of_rows, of_records = (_correlations(np.hstack(side)) for side in zip(*parts, strict=True))
-    pairs = feature_of[:, None] != feature_of
-    pairs &= (is_distance[:, None] | is_distance) == curves
-    n = len(rows) if independent is None else independent
-    return float(np.square(of_rows - of_records)[pairs].mean() * n) if pairs.any() else 0.0
+    pairs, of_curves = feature_of[:, None] != feature_of, is_distance[:, None] | is_distance
+    squares = np.square(of_rows - of_records)
+    squares *= len(rows) if independent is None else independent
+    plain, curved = squares[pairs & ~of_curves], squares[pairs & of_curves]
+    return float(plain.mean()) if plain.size else 0.0, float(curved.mean()) if curved.size else 0.0
 
 
 def _columns(feature: FeatureMap, u: Float32Array) -> FloatArray:

@@ -81,17 +81,16 @@ def fit_smoothed_records(
     if encoder.n_features > _MOST_FEATURES or not (numbers or enough):
         return None
     smoothed = SmoothedRecords(encoder, train, components, rng)
-    missed = _missed(smoothed, encoder, train, rng)
+    missed, curves = _missed(smoothed, encoder, train, rng)
     if missed > _MISSED_BY_ONE_AXIS and _has_several_axes(encoder, train):
         others = SmoothedRecords(encoder, train, components, rng, one_by_one=True)
-        missed_by_others = _missed(others, encoder, train, rng)
-        if missed_by_others < _MISSED_BY_SEVERAL * missed:
-            smoothed, missed = others, missed_by_others
+        by_others, curves_by_others = _missed(others, encoder, train, rng)
+        if by_others < _MISSED_BY_SEVERAL * missed:
+            smoothed, missed, curves = others, by_others, curves_by_others
     if not numbers and missed > _MOST_MISSED:
         return None
     share = 1.0 if numbers else 1 / max(missed, 1.0)
-    curves = _missed(smoothed, encoder, train, rng, curves=True) - missed
-    return smoothed, share * _MOST_MISSED / max(curves, _MOST_MISSED)
+    return smoothed, share * _MOST_MISSED / max(curves - missed, _MOST_MISSED)
 
 
 def _missed(
@@ -99,18 +98,13 @@ def _missed(
     encoder: RecordEncoder,
     train: pd.DataFrame,
     rng: np.random.Generator,
-    *,
-    curves: bool = False,
-) -> float:
+) -> tuple[float, float]:
+    """Return the misses of correlations and of curves."""
     drawn = smoothed.draw(_DRAWN_TO_COMPARE, rng)
     most = min(len(train), _MOST_ENCODED)
     rows = train if most == len(train) else train.sample(most, random_state=rng)
     return missed_correlations(
-        encoder,
-        encoder.encode(rows, rng),
-        drawn,
-        independent=_independent_rows(encoder, rows),
-        curves=curves,
+        encoder, encoder.encode(rows, rng), drawn, independent=_independent_rows(encoder, rows)
     )
 
 
