@@ -245,7 +245,7 @@ class RecordCore:
     # ------------------------------------------------------------------ saving
 
     def state_dict(self) -> dict[str, Any]:
-        """Noise streams and the running episodes, as plain values and arrays."""
+        """Noise streams, the running episodes and what reward terms have learnt."""
         low, high = self._pins if self._pins is not None else (None, None)
         return {
             "streams": json.dumps([s.bit_generator.state for s in self.streams]),
@@ -254,10 +254,11 @@ class RecordCore:
             "step_index": self._t,
             "pins_low": low,
             "pins_high": high,
+            "reward_terms": {term.name: term.state_dict() for term in self.reward_terms},
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore what :meth:`state_dict` gave, into a core of the same shape."""
+        """Restore what :meth:`state_dict` gave, into a core of the same shape and terms."""
         states = json.loads(state["streams"])
         if len(states) != self.n_envs:
             raise RLSynError(
@@ -270,6 +271,8 @@ class RecordCore:
         self._t = int(state["step_index"])
         low, high = state["pins_low"], state["pins_high"]
         self._pins = None if low is None else (np.asarray(low), np.asarray(high))
+        for term in self.reward_terms:
+            term.load_state_dict(state["reward_terms"][term.name])
 
     def observations(self) -> Floats:
         """The current observations ``(n, obs_dim)`` float32, a fresh copy."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Real
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -57,6 +57,16 @@ class RewardTerm(ABC):
         """
         raise NotImplementedError(f"the reward term '{self.name}' has no parts")
 
+    def state_dict(self) -> dict[str, Any]:
+        """What :meth:`observe` has learnt: tensors, arrays, generators and plain values.
+
+        A checkpoint keeps it, so it should hold no real row; nothing for terms that learn nothing.
+        """
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:  # noqa: B027 - most have none
+        """Put back what :meth:`state_dict` gave, when a run is resumed."""
+
 
 def scored(term: RewardTerm, records: Records) -> Rewards:
     """Return what a term says of records ``(n, d)``, float32 ``(n,)``.
@@ -97,7 +107,7 @@ REWARD_FORMS: Mapping[str, Callable[[Rewards], Rewards]] = {
 
 
 class AdversarialReward(RewardTerm):
-    """A form of the co-trained discriminator's logit.
+    """A form of the co-trained discriminator's logit; what it has learnt is the adversary's state.
 
     Args:
         adversary: shared by every environment that plays against it.

@@ -4,8 +4,9 @@ A checkpoint is a folder ``checkpoints/NNNNNN`` of
 
 - ``agent.zip``: the agent in SB3's own format, policy, optimisers and all;
 - ``state.pt``: the agent's counters and last observation, the adversary (with its pool of
-  synthetic records, never a real row), the environment's noise streams, and every random state,
-  as tensors and plain values, so that loading unpickles nothing;
+  synthetic records, never a real row), the environment's noise streams, what its reward terms
+  have learnt, and every random state, as tensors and plain values, so that loading unpickles
+  nothing;
 - ``replay.npz``: the replay buffer's arrays, for algorithms that have one.
 
 It is written under a temporary name, flushed and renamed, then ``checkpoints/latest`` is pointed
@@ -34,7 +35,7 @@ from rlsyn_env.core import RecordCore
 from rlsyn_env.errors import ConfigError
 from rlsyn_env.files import write_text
 
-FORMAT = 5
+FORMAT = 6
 KEEP = 2
 AGENT, STATE, REPLAY, LATEST = "agent.zip", "state.pt", "replay.npz", "latest"
 _PARTS_OF_STATE = frozenset(

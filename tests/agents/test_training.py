@@ -22,7 +22,10 @@ from agents.runs.interrupts import StopRequest, TrainingStopped
 from agents.runs.outcome import export_model
 from agents.runs.run_data import load_run_data, validation_share
 from agents.runs.training import Run, build_run, learn, resume_run, total_records
+from rlsyn_env import rewards
+from rlsyn_env.adversary import Adversary
 from rlsyn_env.errors import ConfigError, RLSynError
+from rlsyn_env.rewards import RewardTerm
 
 BUDGET = {"algo": "ppo", "n_envs": 128, "total_records": 1280}
 
@@ -45,12 +48,35 @@ def synthetic(run, folder):
     return next(generate(load_generator(folder), 50, seed=3))
 
 
+class Novelty(RewardTerm):
+    """Distance from the mean of the records seen so far: a term that learns."""
+
+    name = "novelty"
+
+    def __init__(self, adversary: Adversary) -> None:
+        self.seen, self.total = 0, np.zeros(adversary.encoder.n_features, np.float32)
+
+    def observe(self, records):
+        self.seen, self.total = self.seen + len(records), self.total + records.sum(axis=0)
+
+    def __call__(self, records):
+        return np.abs(records - self.total / max(self.seen, 1)).mean(axis=1)
+
+    def state_dict(self):
+        return {"seen": self.seen, "total": self.total}
+
+    def load_state_dict(self, state):
+        self.seen, self.total = state["seen"], state["total"]
+
+
 @pytest.mark.slow
-def test_resumed_ppo_equals_uninterrupted_ppo_bit_for_bit(new_run) -> None:
-    whole, whole_folder = new_run("whole", **BUDGET)
+@pytest.mark.parametrize("terms", [{}, {"novelty": 2.0}], ids=["adversarial", "term that learns"])
+def test_resumed_ppo_equals_uninterrupted_ppo_bit_for_bit(new_run, monkeypatch, terms) -> None:
+    monkeypatch.setattr(rewards, "REWARD_TERMS", {"novelty": Novelty})
+    whole, whole_folder = new_run("whole", **BUDGET, reward_terms=terms)
     learn(whole, whole_folder)
 
-    first, folder = new_run("stopped", **BUDGET)
+    first, folder = new_run("stopped", **BUDGET, reward_terms=terms)
     with pytest.raises(TrainingStopped):
         learn(first, folder, extra_callbacks=(InterruptAt(60),))
     assert 0 < first.model.num_timesteps < whole.model.num_timesteps
