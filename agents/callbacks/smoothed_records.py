@@ -31,7 +31,7 @@ _MOST_FEATURES = 200  # a covariance of more is slow to fit, and rarely told by 
 _SWEEPS = 20
 _SWEEPS_ONE_BY_ONE = 60  # what is missing together has the sharpest relation there is
 _LEAST_CONTINUOUS = 0.5
-_FEWEST_ROWS = 5  # independent ones for every axis, to draw places in levels by a covariance
+_FEWEST_ROWS = 5  # for every axis where features have several, and groups for every feature
 _MOST_MISSED = 4.0  # times chance; heart-4centers at 4 to 6 had a C2ST higher by 0.03 to 0.04
 # Many axes miss little of the rows that they are fitted to, whatever the truth is: where one axis a
 # feature misses less than this, or several miss more than this share of it, they know less of it.
@@ -54,13 +54,14 @@ def fit_smoothed_records(
 ) -> tuple[SmoothedRecords, float] | None:
     """Return smoothed records and how far a table trusts them, None where it does not.
 
-    Tables of at most 200 features that are mostly numbers do, wholly. So do, where rows (or groups
-    of them) are five times as many as features, others whose correlations, those of single levels
+    Tables of at most 200 features that are mostly numbers do, wholly. So do others (with groups of
+    rows if those are five times as many as features) whose correlations, those of single levels
     and of missing values among them, smoothed records miss by no more than the rows do by chance.
     What is missed beyond that is their own error, and the more it is the less they are worth
     imitating: one over the misses in units of chance, as when an estimate with an error of its own
     is weighed against a noisy one without. Those that miss more than four times as much are left
-    alone.
+    alone. The fewer rows there are the more they miss by chance, and the sooner imitating them
+    knows them by heart, so the more are smoothed.
 
     No correlation tells of numbers that depend on each other in curves, which no Gaussian knows.
     Those with how far numbers lie from their middle do: where they are missed by more than four
@@ -77,8 +78,8 @@ def fit_smoothed_records(
     Returns:
         The records, and a share in (0, 1].
     """
-    numbers, enough = continuous_share(encoder) > _LEAST_CONTINUOUS, _enough_rows(encoder, train)
-    if encoder.n_features > _MOST_FEATURES or not (numbers or enough):
+    numbers = continuous_share(encoder) > _LEAST_CONTINUOUS
+    if encoder.n_features > _MOST_FEATURES or not (numbers or _enough_groups(encoder, train)):
         return None
     smoothed = SmoothedRecords(encoder, train, components, rng)
     missed, curves = _missed(smoothed, encoder, train, rng)
@@ -118,7 +119,9 @@ def _has_several_axes(encoder: RecordEncoder, train: pd.DataFrame) -> bool:
     return several and axes <= _MOST_FEATURES and n >= _FEWEST_ROWS * axes
 
 
-def _enough_rows(encoder: RecordEncoder, train: pd.DataFrame) -> bool:
+def _enough_groups(encoder: RecordEncoder, train: pd.DataFrame) -> bool:
+    if encoder.schema.group is None:
+        return True
     return _independent_rows(encoder, train) >= _FEWEST_ROWS * encoder.n_features
 
 
@@ -130,8 +133,8 @@ class SmoothedRecords:
     """Draws records from a Gaussian mixture copula.
 
     Levels lie in the order in which they say most of other columns, and places in them are drawn
-    given those, where rows are enough to tell how; where they are not, both are left to the encoder
-    and to chance: that makes correlations smaller, and what few rows say of them is mostly chance.
+    given those. Where rows are of few groups, both are left to the encoder and to chance: that
+    makes correlations smaller, and what few groups say of them is mostly who they are.
 
     Args:
         encoder: d features; gives the marginals.
@@ -155,7 +158,7 @@ class SmoothedRecords:
         rows = train.iloc[rng.choice(len(train), n, replace=False)]
         copies = max(1, min(_COPIES, _MOST_ENCODED // n))
         encoded = np.concatenate([encoder.encode(rows, rng) for _ in range(copies)])
-        if _enough_rows(encoder, train):
+        if _enough_groups(encoder, train):
             group = encoder.schema.group
             groups = None if group is None else group_codes(rows[group])
             ordered = ordered_axes(encoder, encoded[:n], groups)

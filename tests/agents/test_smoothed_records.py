@@ -246,8 +246,8 @@ def test_rows_of_one_group_are_one_row_where_chance_is_told() -> None:
 
 
 def test_tables_of_numbers_and_those_that_a_gaussian_knows_are_smoothed(table) -> None:
-    def share(rows: pd.DataFrame) -> float:
-        encoder = RecordEncoder.fit(rows)
+    def share(rows: pd.DataFrame, group: str | None = None) -> float:
+        encoder = RecordEncoder.fit(rows, infer_schema(rows, group=group))
         fitted = fit_smoothed_records(encoder, rows, 2, np.random.default_rng(0))
         return 0.0 if fitted is None else fitted[1]
 
@@ -255,7 +255,11 @@ def test_tables_of_numbers_and_those_that_a_gaussian_knows_are_smoothed(table) -
     assert share(table[:12]) == 1
     rounded = table.assign(**{name: table["x"].round() for name in ("a", "b", "c", "d")})
     assert share(rounded) == 1
-    assert share(rounded[:34]) == 0  # of 7 columns
+    assert share(rounded[:30]) == 1  # of 7 columns
+    levels = pd.DataFrame(np.random.default_rng(0).random((30, 60)) < 0.4).add_prefix("x")
+    assert share(levels) > 0.9
+    for rows_of_each, expected in ((8, 1), (9, 0)):  # 38 and 34 groups
+        assert share(rounded.assign(who=np.arange(300) // rows_of_each), "who") == expected
     wide = pd.DataFrame(np.random.default_rng(0).normal(size=(30, 201))).add_prefix("x")
     assert share(wide) == 0
     assert share(rounded[["a"]]) == 1  # nothing to miss
