@@ -69,8 +69,8 @@ def fit_smoothed_records(
 
     Where values are missing together, or levels go with each other in no order, one axis a feature
     misses much. Where it misses twice as much as chance and more, a second mixture tells missing
-    values and levels one after the other, if rows are five times as many as its axes too, and takes
-    the place of the first if it misses less than half as much.
+    values and levels one after the other, if rows are five times as many as its axes, and takes the
+    place of the first if it misses less than half as much.
 
     Args:
         encoder, train, components, rng: as for :class:`SmoothedRecords`.
@@ -142,7 +142,8 @@ class SmoothedRecords:
         components: of the mixture; 1 is a Gaussian copula. At most one for every ten rows.
         rng: of the encoding and the fit.
         one_by_one: whether missing values and frequent levels are told one after the other
-            (:func:`~agents.callbacks.latent_axes.one_after_the_other`), where rows are enough.
+            (:func:`~agents.callbacks.latent_axes.one_after_the_other`), unless rows are of few
+            groups.
     """
 
     def __init__(
