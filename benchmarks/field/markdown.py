@@ -11,6 +11,7 @@ import numpy as np
 from benchmarks.field.peer_folders import Peer
 from benchmarks.field.results import Record, latest
 from benchmarks.field.summary import (
+    ATTACKS,
     COSTS,
     FIGURES,
     Entry,
@@ -101,8 +102,8 @@ def _overall(
 def _table(
     table: str, entries: Mapping[str, Entry], ranks: Mapping[str, Ranks], unranked: set[str]
 ) -> Section:
-    head = ["generator", "mean rank", "seeds", *FIGURES.values(), "DOMIAS holds 0.5"]
-    head += [*COSTS.values(), "dominated by"]
+    head = ["generator", "mean rank", "seeds", *FIGURES.values()]
+    head += [*ATTACKS.values(), *COSTS.values(), "dominated by"]
     rows = [head]
     order = sorted(
         entries, key=lambda name: (name in unranked, ranks[name].mean if name in ranks else 0, name)
@@ -112,10 +113,10 @@ def _table(
         rank = f"{ranks[name].mean:.1f}" if name in ranks else "not ranked"
         figures = [spread_text(entry.figure(f), _DIGITS.get(f, 3)) for f in FIGURES]
         costs = [spread_text(entry.cost(c), _DIGITS[c]) for c in COSTS]
-        holds = f"{entry.domias_holds_half()} of {len(entry.ok)}" if entry.ok else "-"
+        holds = [_of(*entry.holds_half(name)) for name in ATTACKS]
         beaten = ", ".join(dominated_by(entries, name, unranked)) if name in ranks else ""
         seeds = str(len(entry.ok))
-        rows.append([name, rank, seeds, *figures, holds, *costs, beaten or "-"])
+        rows.append([name, rank, seeds, *figures, *holds, *costs, beaten or "-"])
     first = next((entry for entry in entries.values() if entry.ok), None)
     text = ""
     if first is not None:
@@ -124,11 +125,16 @@ def _table(
             ("independent marginals", "independent"),
         ):
             values = [spread_text(first.reference(f, reference)) for f in FIGURES]
-            rows.append([f"*{title}*", "", "", *values, "", "", "", "", ""])
+            blanks = [""] * (len(ATTACKS) + len(COSTS) + 1)
+            rows.append([f"*{title}*", "", "", *values, *blanks])
         sizes = {(r["rows"]["train"], r["rows"]["test"]) for e in entries.values() for r in e.ok}
         train, test = sorted(sizes)[0]
         text = f"{train:,} training and {test:,} held-out rows."
     return Section(table, text, rows)
+
+
+def _of(some: int, of_all: int) -> str:
+    return f"{some} of {of_all}" if of_all else "-"
 
 
 def failures_section(records: Sequence[Record]) -> Section:

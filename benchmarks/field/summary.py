@@ -20,9 +20,15 @@ FIGURES: dict[str, str] = {
     "membership_auc": "membership AUC",
     "membership_excess": "membership excess",
     "domias_auc": "DOMIAS AUC",
+    "domias_folds_auc": "DOMIAS AUC, training folds",
     "exact_copies": "exact copies",
 }
 """Judged figures that are shown, with their titles."""
+ATTACKS: dict[str, str] = {
+    "domias_auc": "DOMIAS holds 0.5",
+    "domias_folds_auc": "DOMIAS of training folds holds 0.5",
+}
+"""Figures of which it is shown in how many seeds their interval contains guessing."""
 COSTS: dict[str, str] = {"cpu_seconds": "CPU s", "wall_seconds": "wall s", "peak_mb": "peak MB"}
 CRITERIA = ("fidelity", "utility", "privacy")
 
@@ -75,17 +81,14 @@ class Entry:
         """Return the spread of seconds or memory."""
         return Spread.of(record[name] for record in self.ok)
 
-    def domias_holds_half(self) -> int:
-        """Return in how many seeds the interval of DOMIAS contains 0.5."""
-        intervals = [
-            record["figures"]["domias_auc"]
-            for record in self.ok
-            if "domias_auc" in record["figures"]
-        ]
-        return sum(
+    def holds_half(self, name: str) -> tuple[int, int]:
+        """Return in how many seeds the interval of a figure contains 0.5, and how many have it."""
+        intervals = [record["figures"][name] for record in self.ok if name in record["figures"]]
+        held = sum(
             figure["low"] is not None and figure["low"] <= 0.5 <= figure["high"]
             for figure in intervals
         )
+        return held, len(intervals)
 
     def criteria(self) -> tuple[float, float, float]:
         """Return what is ranked, each the lower the better; infinite without a result.

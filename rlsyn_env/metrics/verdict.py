@@ -11,13 +11,14 @@ if TYPE_CHECKING:
 ATTACKS = {
     "membership_auc_outliers": "membership inference on outliers",
     "domias_auc": "DOMIAS",
+    "domias_folds_auc": "DOMIAS from other training rows",
     "attribute_inference": "attribute inference",
     "singling_out": "singling out",
     "linkability": "linkability",
     "inference": "inference of a column",
 }
-"""Further attacks by metric and the name a sentence uses; the first two score 0.5 by guessing."""
-_GUESSING = {"membership_auc_outliers": 0.5, "domias_auc": 0.5}
+"""Further attacks by metric and the name a sentence uses; the first three score 0.5 by guessing."""
+_GUESSING = {"membership_auc_outliers": 0.5, "domias_auc": 0.5, "domias_folds_auc": 0.5}
 
 
 def verdict_lines(metrics: Mapping[str, Metric]) -> dict[str, str]:

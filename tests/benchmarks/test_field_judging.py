@@ -55,8 +55,11 @@ def test_figures_agree_with_evaluate(tables):
             expected = metric.reference[reference]
             if expected is not None:
                 assert figures[name][reference] == pytest.approx(expected, abs=1e-5), name
-    assert set(figures) - set(report.metrics) == {"domias_auc", "c2st_codes", "corr"}
-    assert figures["domias_auc"]["low"] < 0.5 < figures["domias_auc"]["high"]
+    assert set(figures) - set(report.metrics) == {
+        "domias_auc", "domias_folds_auc", "c2st_codes", "corr",
+    }  # fmt: skip
+    for name in ("domias_auc", "domias_folds_auc"):
+        assert figures[name]["low"] < 0.5 < figures[name]["high"]
     assert figures["corr"]["independent"] > figures["corr"]["value"] > figures["corr"]["real"] / 2
 
 
@@ -65,6 +68,7 @@ def test_a_copy_is_found(tables):
     figures = judge(train, test, train.copy(), schema, 0, references(train, test, schema, 0))
     assert figures["corr"]["value"] == 0.0
     assert figures["membership_auc"]["value"] > 0.95
+    assert figures["domias_folds_auc"]["low"] > figures["domias_auc"]["high"] > 0.5
     assert figures["membership_excess"]["value"] > 0.4
     assert figures["s2r_over_r2r"]["value"] == 1.0
     assert figures["exact_copies"]["value"] == 1.0

@@ -53,7 +53,8 @@ def test_means_and_spreads_are_over_seeds():
     assert entry.figure("c2st").n == 2
     assert entry.cost("cpu_seconds") == Spread(2.0, 0.0, 2)
     assert entry.figure("corr").n == 0
-    assert entry.domias_holds_half() == 2
+    assert entry.holds_half("domias_auc") == (2, 2)
+    assert entry.holds_half("domias_folds_auc") == (0, 0)
 
 
 def test_ranks_by_hand():

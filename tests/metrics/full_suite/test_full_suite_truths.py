@@ -18,7 +18,7 @@ from rlsyn_env.metrics.full_suite import (
     predictive_models,
 )
 from rlsyn_env.metrics.full_suite.attack_rows import attack_rows
-from rlsyn_env.metrics.full_suite.context import Context
+from rlsyn_env.metrics.full_suite.context import Context, Findings
 from rlsyn_env.metrics.full_suite.domias import judge_domias
 from rlsyn_env.metrics.rows import judged_rows
 from rlsyn_env.metrics.verdict import ATTACKS
@@ -34,8 +34,8 @@ UTILITY = {
     "global_utility", "s2r_worst_subgroup", "subgroup_gap",
 }  # fmt: skip
 PRIVACY = {
-    "membership_auc_outliers", "domias_auc", "attribute_inference", "near_copies", "repu",
-    "disco", "dcr_share", "nndr",
+    "membership_auc_outliers", "domias_auc", "domias_folds_auc", "attribute_inference",
+    "near_copies", "repu", "disco", "dcr_share", "nndr",
 }  # fmt: skip
 QUICK = {
     "column_shapes", "pair_trends", "c2st", "s2r", "r2r", "s2r_over_r2r", "membership_auc",
@@ -103,7 +103,7 @@ def test_a_copy_is_found_by_every_attack(reports):
     metrics = report.metrics
     assert metrics["membership_auc"].value > 0.95
     assert metrics["membership_auc_outliers"].value > 0.95
-    assert metrics["domias_auc"].low > 0.5
+    assert metrics["domias_folds_auc"].low > metrics["domias_auc"].low > 0.5
     assert metrics["attribute_inference"].low > 0.2
     assert metrics["near_copies"].value == 1.0
     assert metrics["nndr"].value < 0.05
@@ -128,6 +128,7 @@ def test_fresh_rows_give_nothing_away(reports):
         ("membership_auc", 0.5),
         ("membership_auc_outliers", 0.5),
         ("domias_auc", 0.5),
+        ("domias_folds_auc", 0.5),
         ("dcr_share", 0.5),
         ("attribute_inference", 0.0),
         ("membership_excess", 0.0),
@@ -269,13 +270,22 @@ def test_groups_are_kept_whole(make_schema):
     train, test = days(0, 0), days(15, 1)
     synthetic = pd.DataFrame(np.random.default_rng(2).normal(size=(90, 3)), columns=["a", "b", "c"])
     schema = make_schema(**kinds)
-    widths = []
-    for group in ("patient", None):
+
+    def found(train: pd.DataFrame, group: str | None) -> Findings:
         rows, _ = judged_rows(train, test, synthetic, schema, group=group, seed=0)
         context = Context(rows, schema, None, False, n_bootstrap=100, n_jobs=1)
-        metric = judge_domias(context, attack_rows(context)).metrics["domias_auc"]
-        widths.append(metric.high - metric.low)
-    assert widths[0] > 1.4 * widths[1]
+        return judge_domias(context, attack_rows(context))
+
+    by_patient, by_row = found(train, "patient").metrics, found(train, None).metrics
+    for name in ("domias_auc", "domias_folds_auc"):
+        width = by_row[name].high - by_row[name].low
+        assert by_patient[name].high - by_patient[name].low > 1.4 * width, name
+    # Nobody else's training rows are left to compare those of a single patient with.
+    alone = found(train.assign(patient=0), "patient")
+    assert set(alone.metrics) == {"domias_auc"}
+    assert alone.notices == (
+        "DOMIAS from other training rows needs several groups of training rows: left out",
+    )
 
 
 def test_wrong_declarations_are_refused(cohort_schema, make_cohort):
