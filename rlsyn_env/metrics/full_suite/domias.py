@@ -171,8 +171,13 @@ def _metric(
 
 
 def _mean(runs: Sequence[DomiasRun], figures: Sequence[np.ndarray] | Sequence[float]) -> np.ndarray:
-    """Every member counts alike, however many of them a run attacks."""
-    return np.average(figures, axis=0, weights=[len(run.members) for run in runs])
+    """Mean over runs, in which every member counts alike; NaN in one run leaves that run out.
+
+    A resample of few groups may have drawn nobody of a fold.
+    """
+    known = np.ma.masked_invalid(figures)
+    mean = np.ma.average(known, axis=0, weights=[len(run.members) for run in runs])
+    return np.ma.filled(mean, np.nan)
 
 
 def _real_from_thirds(context: Context, attacked: AttackRows) -> float | None:

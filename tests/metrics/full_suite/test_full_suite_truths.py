@@ -280,6 +280,9 @@ def test_groups_are_kept_whole(make_schema):
     for name in ("domias_auc", "domias_folds_auc"):
         width = by_row[name].high - by_row[name].low
         assert by_patient[name].high - by_patient[name].low > 1.4 * width, name
+    # One patient a fold: many a resample has drawn nobody of one of them.
+    few = found(train.assign(patient=train["patient"] // 3), "patient").metrics["domias_folds_auc"]
+    assert few.low < few.value < few.high
     # Nobody else's training rows are left to compare those of a single patient with.
     alone = found(train.assign(patient=0), "patient")
     assert set(alone.metrics) == {"domias_auc"}
