@@ -35,8 +35,10 @@ models keep when trained on synthetic rows (mean of logistic and forest; for a c
 R2); corr is the mean absolute difference of the correlation matrix from the training rows' (codes);
 pair trends and column shapes are distances from held-out rows; membership AUC is a
 nearest-record attack, its excess is that above independent marginals on the same split; DOMIAS is
-a density attack. None of them is a guarantee of privacy. Seconds and memory (largest process) are
-the operating system's; wall time depends on what else the machine did.
+a density attack by someone who has half of the test rows too, that of training folds by someone who
+has other training rows (see independent marginals beside it: no split is exactly fair). None of
+them is a guarantee of privacy. Seconds and memory (largest process) are the operating system's;
+wall time depends on what else the machine did.
 
 The plot has a point per generator, with standard deviations over seeds; rings mark those that none
 beats in both coordinates. Better is further down and to the left. A copy of the training rows is
