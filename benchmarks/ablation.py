@@ -185,8 +185,8 @@ Also tried on rows held out of training rows, and not kept, so that nothing here
   away is the covariance that corr asks for; the policy, which learns from the mixture, has 0.528;
 - the column to predict drawn more sharply, its logits times 1.25, 1.5 and 2 at an unchanged share,
   on heart-failure (three splits of its training rows, three draws): S2R / R2R 0.987, 0.990 and
-  0.986 in place of 0.987, excess higher by 0.003 to 0.007; held-out rows get less
-  likely by any of it;
+  0.986 in place of 0.987, excess higher by 0.003 to 0.007; the column of
+  held-out rows gets less likely by any of it;
 - more steps on rows, a quarter before the first rollout and half later, with the whole row shown to
   the column to predict, more of it hidden from the others and fewer components: S2R / R2R 0.977 in
   place of 0.968 and membership excess 0.034 in place of 0.041 on fifteen splits of heart-failure's

@@ -1,11 +1,11 @@
 """DOMIAS (van Breugel et al. 2023): where is the release denser than the population?
 
 Score of a record: log density under the synthetic rows minus log density under reference rows
-that are real and no members. Gaussian kernel densities after a PCA of synthetic and reference
-rows, whitened, with Scott's bandwidth. There are two attackers. One has real rows of other people:
-half of the test rows, and the other half are the non-members, in both orders. The other, who finds
-more, has other training rows: members are attacked a fold at a time with the other folds as
-reference, and all test rows are the non-members. Each figure is the mean over the attacks.
+that are real and not among those attacked. Gaussian kernel densities after a PCA of synthetic and
+reference rows, whitened, with Scott's bandwidth. There are two attackers. One has real rows of
+other people: half of the test rows, and the other half are the non-members, in both orders. The
+other, who finds more, has other training rows: members are attacked a fold at a time with the other
+folds as reference, and all test rows are the non-members. Each figure is the mean over the attacks.
 """
 
 from __future__ import annotations
